@@ -1,0 +1,1 @@
+"""Facts about a customer at a cutoff: the kernel, the signals and the catalogue."""

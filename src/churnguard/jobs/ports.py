@@ -1,0 +1,297 @@
+"""What jobs need of the outside world, as ports.
+
+Real adapters live in ``store/``, shipped fakes in ``testing/``; ``bootstrap.py`` chooses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import pyarrow as pa
+
+from churnguard.clock import Clock, system_clock
+from churnguard.project.settings import Settings
+from churnguard.scoring.score import Score
+
+Outcome = Literal["contacted", "converted", "dismissed", "snoozed"]
+Progress = Callable[[str, int, int | None], None]
+"""Called with what is being done, how many are done, and of how many (None: not known)."""
+
+
+@dataclass(frozen=True)
+class Appended:
+    """What became of the valid events handed to the store; the three add up to the rows given."""
+
+    accepted: int
+    duplicates: int
+    conflicts: int
+
+
+@dataclass(frozen=True)
+class QuarantinedRow:
+    """One row that could not be accepted.
+
+    Attributes
+    ----------
+    row_id : str
+        Stable: the same row of the same file has the same id, so it is kept once.
+    source : str
+        File name (never a full path) or API call it came from.
+    row_number : int
+        Counted from 1 in the source.
+    reason : str
+        A code such as ``missing_customer``; every code is documented in ``docs/events.md``.
+    detail : str
+        One sentence for a person.
+    payload : str
+        The row as JSON, as it was read.
+    recipe : str
+        JSON of how it was read (kind, preset or mapping), so that it can be replayed.
+    """
+
+    row_id: str
+    source: str
+    row_number: int
+    reason: str
+    detail: str
+    payload: str
+    recipe: str
+
+
+class EventStore(Protocol):
+    """The one door for events, and where they are read from."""
+
+    def append(self, events: pa.Table) -> Appended:
+        """Store canonical events (``EVENT_SCHEMA``) durably; the same id twice is a duplicate."""
+
+    def quarantine(self, rows: Sequence[QuarantinedRow]) -> int:
+        """Keep rejected rows; return how many were not there before."""
+
+    def quarantined(
+        self, *, reason: str | None = None, limit: int | None = None
+    ) -> list[QuarantinedRow]:
+        """Return rows in quarantine, oldest first."""
+
+    def quarantine_counts(self) -> Mapping[str, int]:
+        """Return how many rows are in quarantine, by reason."""
+
+    def release(self, row_ids: Sequence[str]) -> int:
+        """Take rows out of quarantine, after a replay accepted them."""
+
+    def conflicts(self, *, limit: int | None = None) -> list[dict[str, Any]]:
+        """Return events whose id came again with another payload: id, first seen, both payloads."""
+
+    def events_of(self, customer_ids: Sequence[str]) -> pa.Table:
+        """Return all events of some customers (canonical), straight from the store."""
+
+    def has_customer(self, customer_id: str) -> bool:
+        """Tell whether the customer has an event or a row in the customer book."""
+
+    def history(self) -> pa.Table:
+        """Return the whole log (canonical): Parquet history plus the store's tail."""
+
+    def partitions(self) -> Iterator[pa.Table]:
+        """Yield the log in partitions; all events of a customer are in one partition."""
+
+    def export(self) -> int:
+        """Bring the Parquet history up to date; return the events written."""
+
+    def event_counts(self) -> Mapping[str, int]:
+        """Return how many events there are, by event name."""
+
+    def data_through(self) -> datetime | None:
+        """Return the instant of the newest event, by ``occurred_at``."""
+
+    def put_customers(self, customers: pa.Table) -> Appended:
+        """Store the customer book; an unchanged row is a duplicate, a changed one is accepted."""
+
+    def customers(self, customer_ids: Sequence[str] | None = None) -> pa.Table:
+        """Return the customer book: see ``events.customers.CUSTOMER_SCHEMA``."""
+
+
+@dataclass(frozen=True)
+class ScoreRun:
+    """One batch of scores: when it was asked for, the instant it looks back from, its model."""
+
+    run_id: str
+    as_of: datetime
+    created_at: datetime
+    model_version: str
+    customers: int
+
+
+@dataclass(frozen=True)
+class AtRiskQuery:
+    """Filters of the at-risk list; see the API's documentation for each."""
+
+    band: str | None = None
+    min_risk: float | None = None
+    segment: str | None = None
+    action: str | None = None
+    min_value: float | None = None
+    group: Literal["treat", "control"] | None = None
+    outcome: Literal["open", "done", "all"] = "open"
+    sort: Literal["expected_gain", "risk"] = "expected_gain"
+    page_size: int = 50
+    after: tuple[float, str] | None = None
+
+
+class ScoreStore(Protocol):
+    """Where scores and the decisions taken with them are kept."""
+
+    def save_run(self, run: ScoreRun, scores: Sequence[Score]) -> None:
+        """Store a batch and its decisions in one transaction."""
+
+    def save_decisions(self, scores: Sequence[Score]) -> None:
+        """Store the decisions of scores given outside a batch (an API request)."""
+
+    def latest_run(self) -> ScoreRun | None:
+        """Return the newest batch."""
+
+    def stored_score(self, customer_id: str, run_id: str | None = None) -> Score | None:
+        """Return a customer's score in a batch (the newest one by default)."""
+
+    def at_risk(self, query: AtRiskQuery) -> tuple[list[Score], int]:
+        """Return one page of the newest batch, sorted, and the number of all that match."""
+
+    def run_summary(self) -> Mapping[str, Any] | None:
+        """Return counts by status and band, and expected gain in all, of the newest batch."""
+
+    def record_outcome(
+        self, decision_id: str, outcome: Outcome, *, at: datetime, actor: str, note: str = ""
+    ) -> str:
+        """Add an outcome to a decision and return its customer; :class:`StoreError` if unknown."""
+
+    def outcomes_of(self, customer_id: str) -> list[dict[str, Any]]:
+        """Return decisions and outcomes of a customer: decision_id, action, outcome, at, actor."""
+
+    def last_actions(self, customer_ids: Sequence[str]) -> Mapping[str, Mapping[str, datetime]]:
+        """Return, by customer and action code, when it was last contacted; for cooldowns."""
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """One change of champion. The ledger is append-only and is the truth."""
+
+    sequence: int
+    at: datetime
+    version: str
+    bundle: str
+    approved_by: str
+    reason: str
+    trained_until: datetime
+    labels_through: datetime
+
+
+class Ledger(Protocol):
+    """Who was champion when, approved by whom."""
+
+    def append(
+        self,
+        *,
+        at: datetime,
+        version: str,
+        bundle: str,
+        approved_by: str,
+        reason: str,
+        trained_until: datetime,
+        labels_through: datetime,
+    ) -> LedgerEntry:
+        """Add an entry; it becomes the champion at once."""
+
+    def champion(self) -> LedgerEntry | None:
+        """Return the newest entry."""
+
+    def history(self) -> list[LedgerEntry]:
+        """Return all entries, newest first."""
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """A stored API key; the secret itself is never stored."""
+
+    key_id: str
+    name: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+class KeyStore(Protocol):
+    """API keys ``cg_live_<id>_<secret>``: shown once, stored as SHA-256 of the secret."""
+
+    def create(
+        self, name: str, scopes: Sequence[str], *, now: datetime, expires_at: datetime | None = None
+    ) -> tuple[ApiKey, str]:
+        """Make a key; the second value is the full text, to be shown once."""
+
+    def verify(self, text: str, *, now: datetime) -> ApiKey | None:
+        """Return the key if the text is right, live and not expired; compare in constant time."""
+
+    def keys(self) -> list[ApiKey]:
+        """Return all keys, newest first."""
+
+    def revoke(self, key_id: str, *, now: datetime) -> bool:
+        """Revoke a key; False when there is none."""
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """One version in the registry."""
+
+    version: str
+    run_id: str
+    bundle: str
+    created_at: datetime
+    aliases: tuple[str, ...]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+
+
+class ModelRegistry(Protocol):
+    """MLflow, as ChurnGuard uses it."""
+
+    def log_training(
+        self,
+        *,
+        params: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+        files: Mapping[str, Path],
+        bundle: Path,
+        booster: Path | None,
+        feature_names: Sequence[str],
+    ) -> tuple[str, str]:
+        """Log one training as a run; return the run id and the registered version."""
+
+    def set_champion(self, version: str) -> None:
+        """Mirror the ledger: point the alias ``champion`` to this version."""
+
+    def champion_version(self) -> str | None:
+        """Return the version that the alias ``champion`` points to."""
+
+    def versions(self) -> list[RegisteredModel]:
+        """Return all versions, newest first."""
+
+    def fetch_bundle(self, version: str, target: Path) -> Path:
+        """Copy a version's bundle into ``target`` and return its folder."""
+
+
+@dataclass(frozen=True)
+class Shop:
+    """One opened project: its settings and the adapters that ``bootstrap`` chose."""
+
+    root: Path
+    settings: Settings
+    events: EventStore
+    scores: ScoreStore
+    ledger: Ledger
+    keys: KeyStore
+    registry: Callable[[], ModelRegistry]
+    clock: Clock = system_clock
+    environ: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""What "churned" means, and when that can be known."""

@@ -1,0 +1,1 @@
+"""From a score to an action that is worth its cost."""

@@ -1,0 +1,1 @@
+"""One shop's own decisions: settings, and the rooms features/, training/ and serving/."""

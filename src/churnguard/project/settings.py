@@ -1,0 +1,171 @@
+"""A project's settings: code defaults, then ``churnguard.toml``, then ``CHURNGUARD_*`` variables.
+
+They are read once into one frozen object. Secrets are not settings: see :func:`read_secret`.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from churnguard.errors import ProjectError
+
+SETTINGS_FILE = "churnguard.toml"
+_PREFIX = "CHURNGUARD_"
+
+
+class Settings(BaseModel):
+    """One shop's settings.
+
+    Attributes
+    ----------
+    name : str
+        The shop's name, shown on pages.
+    timezone : str
+        IANA zone in which naive times are read and days begin.
+    currency : str
+        ISO 4217 code; events in another currency are quarantined.
+    margin : float
+        Contribution margin, the share of net spend that is earned; between 0 and 1.
+    horizon_days, look_back_days : int
+        Churn is "no order in the next ``horizon_days``", for customers with an order in the last
+        ``look_back_days``.
+    bands : tuple of two floats
+        Risks at which ``medium`` and ``high`` begin.
+    store : str
+        SQLAlchemy address of the store; a relative SQLite path is resolved against the project.
+    known_lag_seconds : int
+        How long after it occurred an event from a file is assumed to have been known.
+    stale_after_hours : int
+        A score whose newest event is older than this says ``stale``.
+    control_share : float
+        Share of customers held out of every action, so that lift can be learned.
+    reasons_top : int or None
+        How many customers get reasons in a batch; None is the smaller of 10 % and 100,000.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = "shop"
+    timezone: str = "UTC"
+    currency: str = "USD"
+    margin: float = Field(0.3, gt=0, le=1)
+    week_start: Literal["monday", "saturday", "sunday"] = "monday"
+    holidays: tuple[str, ...] = ()
+    horizon_days: int = Field(90, ge=1, le=730)
+    look_back_days: int = Field(365, ge=7, le=3650)
+    bands: tuple[float, float] = (0.33, 0.66)
+    store: str = "sqlite:///data/churnguard.db"
+    known_lag_seconds: int = Field(0, ge=0)
+    stale_after_hours: int = Field(48, ge=1)
+    control_share: float = Field(0.1, ge=0, lt=1)
+    reasons_top: int | None = Field(None, ge=0)
+    retention: Mapping[str, int] = Field(default_factory=dict)
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            raise ValueError("is not an IANA time zone such as Europe/London")
+        ZoneInfo(zone)
+        return zone
+
+    @field_validator("bands")
+    @classmethod
+    def _rising(cls, bands: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < bands[0] < bands[1] < 1:
+            raise ValueError("must be two rising shares between 0 and 1, such as [0.33, 0.66]")
+        return bands
+
+
+def read_settings(
+    project: Path, environ: Mapping[str, str] = os.environ, **options: Any
+) -> Settings:
+    """Read a project's settings.
+
+    Parameters
+    ----------
+    project : Path
+        The project's folder, which holds ``churnguard.toml``.
+    environ : mapping
+        Where ``CHURNGUARD_*`` variables are looked up.
+    **options
+        Command options, which win over everything; None means not given.
+
+    Raises
+    ------
+    ProjectError
+        If the file is missing or a setting is unknown or cannot be used.
+    """
+    file = project / SETTINGS_FILE
+    if not file.is_file():
+        raise ProjectError(
+            f"{project} is not a ChurnGuard project: it has no {SETTINGS_FILE}.",
+            hint="Make one with 'churnguard init DIR', or name one with --project DIR.",
+            file=file,
+        )
+    try:
+        values: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProjectError(f"{file} is not valid TOML: {error}.", file=file) from error
+    values |= _from_environ(environ)
+    values |= {name: value for name, value in options.items() if value is not None}
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise ProjectError(
+            f"The setting '{name}' cannot be used: {first['msg']}.",
+            hint=f"Mend it in {file} or in {_PREFIX}{name.upper()}.",
+            file=file,
+        ) from error
+
+
+def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Collect the settings given as variables; TOML syntax for lists, plain text otherwise."""
+    found: dict[str, Any] = {}
+    for name in Settings.model_fields:
+        text = environ.get(_PREFIX + name.upper())
+        if text is not None:
+            found[name] = _toml_value(text)
+    return found
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def read_secret(name: str, environ: Mapping[str, str] = os.environ) -> str | None:
+    """Return a secret from a variable or from the file that its ``_FILE`` form names.
+
+    Raises
+    ------
+    ProjectError
+        If the file is named but cannot be read.
+
+    Examples
+    --------
+    >>> read_secret("CHURNGUARD_SIGNING_KEY", {"CHURNGUARD_SIGNING_KEY": "abc"})
+    'abc'
+    """
+    if name in environ:
+        return environ[name]
+    file = environ.get(f"{name}_FILE")
+    if file is None:
+        return None
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ProjectError(
+            f"The file named by {name}_FILE cannot be read: {error.strerror}.", file=Path(file)
+        ) from error

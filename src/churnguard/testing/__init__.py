@@ -1,0 +1,1 @@
+"""Checks, fakes and builders that users may use as well."""

@@ -1,0 +1,1 @@
+"""From a dataset to a calibrated model that was judged on later time."""
