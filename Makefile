@@ -1,0 +1,61 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+# They need python3 (3.11 or later), pip and make; the rest is bootstrapped into .uv/ and .venv/.
+
+PYTHON ?= python3
+UV := .uv/bin/uv
+BIN := .venv/bin
+READY := .venv/.ready
+JOBS ?= 2
+
+.PHONY: demo test lint format slow bench docs lock wheel clean
+
+demo: $(READY)  ## simulate a shop, train, score, and serve its page until Ctrl-C (30 minutes at most)
+	@$(BIN)/churnguard demo
+
+test: $(READY)  ## all tests but the slow ones
+	@$(BIN)/pytest -q -n $(JOBS) --dist worksteal
+
+slow: $(READY)  ## the slow tests as well
+	@$(BIN)/pytest -q -n $(JOBS) --dist worksteal --run-slow
+
+lint: $(READY)  ## style, types, floors, and a lock file that fits pyproject.toml
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python .ci/check_lock.py $(UV)
+
+format: $(READY)  ## let ruff mend what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(READY)  ## every benchmark that docs/ quotes
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+docs: $(READY)  ## write the generated pages of docs/ anew
+	@$(BIN)/python docs/generate.py
+
+lock: $(UV)  ## resolve the newest versions that pyproject.toml admits
+	@$(BIN)/python .ci/check_lock.py $(UV) --upgrade
+
+wheel: $(READY)  ## build the wheel into dist/
+	@$(UV) build --quiet --wheel --out-dir dist
+
+clean:  ## remove what the targets made
+	@rm -rf .venv .uv .demo dist build
+
+$(UV): .ci/uv.lock
+	@echo "getting uv ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "ChurnGuard needs Python 3.11 or later; name one with make PYTHON=python3.12"; exit 1; }
+	@rm -rf .uv
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-script-location \
+		--target .uv --require-hashes -r .ci/uv.lock
+	@touch $@
+
+$(READY): $(UV) requirements.lock pyproject.toml
+	@echo "installing the locked environment ..."
+	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
