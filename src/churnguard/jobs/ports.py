@@ -263,11 +263,13 @@ class ModelRegistry(Protocol):
         metrics: Mapping[str, float],
         tags: Mapping[str, str],
         files: Mapping[str, Path],
-        bundle: Path,
-        booster: Path | None,
+        make_bundle: Callable[[str], Path],
         feature_names: Sequence[str],
     ) -> tuple[str, str]:
-        """Log one training as a run; return the run id and the registered version."""
+        """Log one training as a run; return the run id and the registered version.
+
+        ``make_bundle`` is given the run id, writes the bundle and returns its folder.
+        """
 
     def set_champion(self, version: str) -> None:
         """Mirror the ledger: point the alias ``champion`` to this version."""
