@@ -126,6 +126,10 @@ class CustomerNotFound(StoreError):
     """The shop has no such customer."""
 
 
+class DecisionNotFound(StoreError):
+    """The shop has no such decision, so no outcome can be reported to it."""
+
+
 class BundleMismatch(StoreError):
     """A bundle is damaged, unsigned, or does not fit the code that would serve it."""
 

@@ -1,5 +1,6 @@
 """What jobs need of the outside world, as ports.
 
+The records that cross them are in :mod:`churnguard.store.records`, and may be imported from here.
 Real adapters live in ``store/``, shipped fakes in ``testing/``; ``bootstrap.py`` chooses.
 """
 
@@ -9,64 +10,62 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 
 from churnguard.clock import Clock, system_clock
 from churnguard.project.settings import Settings
 from churnguard.scoring.score import Score
+from churnguard.store.records import (
+    ApiKey,
+    Appended,
+    AtRiskQuery,
+    LedgerEntry,
+    Outcome,
+    QuarantinedRow,
+    RegisteredModel,
+    ScoreRun,
+)
 
-Outcome = Literal["contacted", "converted", "dismissed", "snoozed"]
+__all__ = [
+    "ApiKey",
+    "Appended",
+    "AtRiskQuery",
+    "EventStore",
+    "KeyStore",
+    "Ledger",
+    "LedgerEntry",
+    "ModelRegistry",
+    "Outcome",
+    "Progress",
+    "QuarantinedRow",
+    "RegisteredModel",
+    "ScoreRun",
+    "ScoreStore",
+    "Shop",
+]
+
 Progress = Callable[[str, int, int | None], None]
 """Called with what is being done, how many are done, and of how many (None: not known)."""
-
-
-@dataclass(frozen=True)
-class Appended:
-    """What became of the valid events handed to the store; the three add up to the rows given."""
-
-    accepted: int
-    duplicates: int
-    conflicts: int
-
-
-@dataclass(frozen=True)
-class QuarantinedRow:
-    """One row that could not be accepted.
-
-    Attributes
-    ----------
-    row_id : str
-        Stable: the same row of the same file has the same id, so it is kept once.
-    source : str
-        File name (never a full path) or API call it came from.
-    row_number : int
-        Counted from 1 in the source.
-    reason : str
-        A code such as ``missing_customer``; every code is documented in ``docs/events.md``.
-    detail : str
-        One sentence for a person.
-    payload : str
-        The row as JSON, as it was read.
-    recipe : str
-        JSON of how it was read (kind, preset or mapping), so that it can be replayed.
-    """
-
-    row_id: str
-    source: str
-    row_number: int
-    reason: str
-    detail: str
-    payload: str
-    recipe: str
 
 
 class EventStore(Protocol):
     """The one door for events, and where they are read from."""
 
-    def append(self, events: pa.Table) -> Appended:
-        """Store canonical events (``EVENT_SCHEMA``) durably; the same id twice is a duplicate."""
+    def append(
+        self,
+        events: pa.Table,
+        *,
+        rejected: Sequence[QuarantinedRow] = (),
+        released: Sequence[str] = (),
+    ) -> Appended:
+        """Store canonical events (``EVENT_SCHEMA``) durably; the same id twice is a duplicate.
+
+        Rows for the quarantine, and ids of rows that leave it because they are among ``events``, are
+        written in the same transaction: all of a call is stored, or nothing. A row in ``released``
+        leaves only if nothing of this call conflicts with it: see :mod:`churnguard.store.events`.
+        """
 
     def quarantine(self, rows: Sequence[QuarantinedRow]) -> int:
         """Keep rejected rows; return how many were not there before."""
@@ -113,33 +112,6 @@ class EventStore(Protocol):
         """Return the customer book: see ``events.customers.CUSTOMER_SCHEMA``."""
 
 
-@dataclass(frozen=True)
-class ScoreRun:
-    """One batch of scores: when it was asked for, the instant it looks back from, its model."""
-
-    run_id: str
-    as_of: datetime
-    created_at: datetime
-    model_version: str
-    customers: int
-
-
-@dataclass(frozen=True)
-class AtRiskQuery:
-    """Filters of the at-risk list; see the API's documentation for each."""
-
-    band: str | None = None
-    min_risk: float | None = None
-    segment: str | None = None
-    action: str | None = None
-    min_value: float | None = None
-    group: Literal["treat", "control"] | None = None
-    outcome: Literal["open", "done", "all"] = "open"
-    sort: Literal["expected_gain", "risk"] = "expected_gain"
-    page_size: int = 50
-    after: tuple[float, str] | None = None
-
-
 class ScoreStore(Protocol):
     """Where scores and the decisions taken with them are kept."""
 
@@ -164,27 +136,13 @@ class ScoreStore(Protocol):
     def record_outcome(
         self, decision_id: str, outcome: Outcome, *, at: datetime, actor: str, note: str = ""
     ) -> str:
-        """Add an outcome to a decision and return its customer; :class:`StoreError` if unknown."""
+        """Add an outcome and return the decision's customer; ``DecisionNotFound`` if unknown."""
 
     def outcomes_of(self, customer_id: str) -> list[dict[str, Any]]:
         """Return decisions and outcomes of a customer: decision_id, action, outcome, at, actor."""
 
     def last_actions(self, customer_ids: Sequence[str]) -> Mapping[str, Mapping[str, datetime]]:
         """Return, by customer and action code, when it was last contacted; for cooldowns."""
-
-
-@dataclass(frozen=True)
-class LedgerEntry:
-    """One change of champion. The ledger is append-only and is the truth."""
-
-    sequence: int
-    at: datetime
-    version: str
-    bundle: str
-    approved_by: str
-    reason: str
-    trained_until: datetime
-    labels_through: datetime
 
 
 class Ledger(Protocol):
@@ -210,18 +168,6 @@ class Ledger(Protocol):
         """Return all entries, newest first."""
 
 
-@dataclass(frozen=True)
-class ApiKey:
-    """A stored API key; the secret itself is never stored."""
-
-    key_id: str
-    name: str
-    scopes: tuple[str, ...]
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
-
-
 class KeyStore(Protocol):
     """API keys ``cg_live_<id>_<secret>``: shown once, stored as SHA-256 of the secret."""
 
@@ -238,19 +184,6 @@ class KeyStore(Protocol):
 
     def revoke(self, key_id: str, *, now: datetime) -> bool:
         """Revoke a key; False when there is none."""
-
-
-@dataclass(frozen=True)
-class RegisteredModel:
-    """One version in the registry."""
-
-    version: str
-    run_id: str
-    bundle: str
-    created_at: datetime
-    aliases: tuple[str, ...]
-    metrics: Mapping[str, float]
-    tags: Mapping[str, str]
 
 
 class ModelRegistry(Protocol):

@@ -1,1 +1,41 @@
-"""Checks, fakes and builders that users may use as well."""
+"""Fakes and builders for tests, ChurnGuard's own and yours.
+
+The fakes keep the promises of the ports in :mod:`churnguard.jobs.ports`: the same contract tests
+run over them and over the real adapters.
+"""
+
+from __future__ import annotations
+
+from churnguard.testing.builders import (
+    MODEL,
+    NOON,
+    build_action,
+    build_events,
+    build_reason,
+    build_run,
+    build_score,
+)
+from churnguard.testing.event_store import FakeEventStore
+from churnguard.testing.key_store import FakeKeyStore
+from churnguard.testing.ledger import FakeLedger
+from churnguard.testing.model import FakeChampion, FakeModel, FakeScorer
+from churnguard.testing.score_store import FakeScoreStore
+from churnguard.testing.shop import fake_shop
+
+__all__ = [
+    "MODEL",
+    "NOON",
+    "FakeChampion",
+    "FakeEventStore",
+    "FakeKeyStore",
+    "FakeLedger",
+    "FakeModel",
+    "FakeScoreStore",
+    "FakeScorer",
+    "build_action",
+    "build_events",
+    "build_reason",
+    "build_run",
+    "build_score",
+    "fake_shop",
+]
