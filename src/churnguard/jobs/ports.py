@@ -58,13 +58,13 @@ class EventStore(Protocol):
         events: pa.Table,
         *,
         rejected: Sequence[QuarantinedRow] = (),
-        released: Sequence[str] = (),
+        mends: Sequence[str | None] = (),
     ) -> Appended:
         """Store canonical events (``EVENT_SCHEMA``) durably; the same id twice is a duplicate.
 
-        Rows for the quarantine, and ids of rows that leave it because they are among ``events``, are
-        written in the same transaction: all of a call is stored, or nothing. A row in ``released``
-        leaves only if nothing of this call conflicts with it: see :mod:`churnguard.store.events`.
+        ``rejected`` rows go to the quarantine. ``mends`` names, event by event, the quarantined
+        row that it mends, if any; that row leaves the quarantine unless the event is a conflict.
+        All of a call is one transaction: everything is stored, or nothing.
         """
 
     def quarantine(self, rows: Sequence[QuarantinedRow]) -> int:

@@ -17,8 +17,8 @@ from typing import Any
 
 from churnguard.clock import from_us
 from churnguard.errors import ModelNotFound
-from churnguard.jobs.ports import RegisteredModel
 from churnguard.scoring.bundle import bundle_digest
+from churnguard.store.records import RegisteredModel
 
 CHAMPION = "champion"
 _BUNDLE_TAG = "churnguard.bundle"

@@ -1,0 +1,138 @@
+"""The records that pass between jobs and the store: plain, frozen, without behaviour.
+
+They live below the ports, so that adapters need not look up; jobs import them from
+:mod:`churnguard.jobs.ports`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Outcome = Literal["contacted", "converted", "dismissed", "snoozed", "reopened"]
+"""What became of a decision; the newest counts, and ``reopened`` takes the last one back."""
+
+ACCEPTED, DUPLICATE, CONFLICT = 0, 1, 2
+"""What became of one event, as the store counts it."""
+
+
+@dataclass(frozen=True)
+class Appended:
+    """What became of the valid events handed to the store; the three add up to the rows given.
+
+    Attributes
+    ----------
+    accepted, duplicates, conflicts : int
+        New; known already; known with another payload.
+    outcomes : numpy.ndarray of int8, shape (rows,)
+        The same, row by row: :data:`ACCEPTED`, :data:`DUPLICATE` or :data:`CONFLICT`.
+    """
+
+    accepted: int
+    duplicates: int
+    conflicts: int
+    outcomes: npt.NDArray[np.int8] = field(
+        default_factory=lambda: np.empty(0, np.int8), repr=False, compare=False
+    )
+
+
+@dataclass(frozen=True)
+class QuarantinedRow:
+    """One row that could not be accepted.
+
+    Attributes
+    ----------
+    row_id : str
+        Stable: the same row of the same file has the same id, so it is kept once.
+    source : str
+        File name (never a full path) or API call it came from.
+    row_number : int
+        Counted from 1 in the source.
+    reason : str
+        A code such as ``missing_customer``; every code is documented in ``docs/events.md``.
+    detail : str
+        One sentence for a person.
+    payload : str
+        The row as JSON, as it was read.
+    recipe : str
+        JSON of how it was read (kind, preset or mapping), so that it can be replayed.
+    """
+
+    row_id: str
+    source: str
+    row_number: int
+    reason: str
+    detail: str
+    payload: str
+    recipe: str
+
+
+@dataclass(frozen=True)
+class ScoreRun:
+    """One batch of scores: when it was asked for, the instant it looks back from, its model."""
+
+    run_id: str
+    as_of: datetime
+    created_at: datetime
+    model_version: str
+    customers: int
+
+
+@dataclass(frozen=True)
+class AtRiskQuery:
+    """Filters of the at-risk list; see the API's documentation for each."""
+
+    band: str | None = None
+    min_risk: float | None = None
+    segment: str | None = None
+    action: str | None = None
+    min_value: float | None = None
+    group: Literal["treat", "control"] | None = None
+    outcome: Literal["open", "done", "all"] = "open"
+    sort: Literal["expected_gain", "risk"] = "expected_gain"
+    page_size: int = 50
+    after: tuple[float, str] | None = None
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """One change of champion. The ledger is append-only and is the truth."""
+
+    sequence: int
+    at: datetime
+    version: str
+    bundle: str
+    approved_by: str
+    reason: str
+    trained_until: datetime
+    labels_through: datetime
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """A stored API key; the secret itself is never stored."""
+
+    key_id: str
+    name: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """One version in the registry."""
+
+    version: str
+    run_id: str
+    bundle: str
+    created_at: datetime
+    aliases: tuple[str, ...]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
