@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from churnguard.errors import ProjectError
 
 SETTINGS_FILE = "churnguard.toml"
+SECRETS = ("CHURNGUARD_SIGNING_KEY", "CHURNGUARD_HOLDOUT_KEY", "CHURNGUARD_SESSION_KEY")
 _PREFIX = "CHURNGUARD_"
 
 
@@ -126,6 +127,26 @@ def read_settings(
             hint=f"Mend it in {file} or in {_PREFIX}{name.upper()}.",
             file=file,
         ) from error
+
+
+def explain_settings(
+    project: Path, environ: Mapping[str, str] = os.environ
+) -> list[tuple[str, Any, str]]:
+    """Return each setting with its value and where it comes from.
+
+    Secrets are listed as ``set`` or ``not set``; their values are never returned.
+    """
+    settings = read_settings(project, environ).model_dump(mode="json")
+    in_file = tomllib.loads((project / SETTINGS_FILE).read_text(encoding="utf-8"))
+    in_environ = _from_environ(environ)
+    rows: list[tuple[str, Any, str]] = []
+    for name, value in settings.items():
+        origin = SETTINGS_FILE if name in in_file else "default"
+        rows.append((name, value, _PREFIX + name.upper() if name in in_environ else origin))
+    for secret in SECRETS:
+        there = secret in environ or f"{secret}_FILE" in environ
+        rows.append((secret, "set" if there else "not set", "environment"))
+    return rows
 
 
 def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""One file a verb; each imports what it needs when it runs."""

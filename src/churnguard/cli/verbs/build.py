@@ -1,0 +1,39 @@
+"""``churnguard build``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from churnguard.cli.answers import answer
+from churnguard.cli.options import HERE, AsJson, Horizon, Project
+
+
+def build(
+    cutoff: Annotated[
+        list[str],
+        typer.Option("--cutoff", metavar="T", help="Instant to look back from; may be repeated."),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Parquet file to write.")],
+    horizon: Horizon = None,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Write feature rows, with ``churned`` where the label is mature.
+
+    Example: churnguard build --cutoff 2026-08-01 --cutoff 2026-09-01 --out rows.parquet
+    """
+    from churnguard.bootstrap import open_shop
+    from churnguard.cli.progress import progress
+    from churnguard.clock import parse_instant
+    from churnguard.jobs.build import build_to
+
+    shop = open_shop(project, horizon_days=horizon)
+    cutoffs = [parse_instant(text, shop.settings.timezone) for text in cutoff]
+    with progress(as_json=as_json) as report:
+        summary = build_to(shop, cutoffs, out, progress=report)
+    lines = [f"{summary['rows']} rows, {summary['columns']} signals -> {out}"]
+    lines += [f"left out: {family} ({why})" for family, why in summary["left_out"].items()]
+    answer(summary, as_json=as_json, text="\n".join(lines))

@@ -1,0 +1,94 @@
+"""``churnguard demo``: the main job on a made-up shop, by the commands a shop would type."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from churnguard.cli.answers import answer, say
+from churnguard.cli.options import AsJson
+from churnguard.errors import ChurnGuardError
+
+
+def demo(
+    directory: Annotated[
+        Path, typer.Option("--dir", metavar="DIR", help="The demo's project; made anew each time.")
+    ] = Path(".demo"),
+    customers: Annotated[int, typer.Option(min=200, help="How many customers.")] = 2000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
+    minutes: Annotated[float, typer.Option(min=0, max=30, help="Stop by itself after this.")] = 30,
+    check: Annotated[
+        bool, typer.Option("--check", envvar="DEMO_CHECK", help="Fetch the page once and exit.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Simulate a shop, train, score and serve its page until Ctrl-C.
+
+    Example: churnguard demo --customers 2000
+    """
+    _prepare(directory, customers)
+    from churnguard.bootstrap import open_shop
+    from churnguard.serving.server import Server
+
+    server = Server(open_shop(directory), host="127.0.0.1", port=port, open_desk=True)
+    if check:
+        with server.in_background() as url:
+            page = _fetch(f"{url}/desk")
+        answer(page, as_json=as_json, text=f"{page['url']} answered {page['status']}")
+        return
+    say(f"\nOpen {server.url}/desk   (in Hebrew: {server.url}/desk?lang=he)")
+    say(f"Serving until Ctrl-C, {minutes:g} minutes at most.")
+    server.run(seconds=minutes * 60)
+
+
+def _prepare(directory: Path, customers: int) -> None:
+    """Run the main job's commands one by one, each in a process of its own, as a shop would."""
+    if directory.exists():
+        _check_is_demo(directory)
+        shutil.rmtree(directory)
+    here = ("--project", str(directory))
+    events = directory / "simulated" / "shop.parquet"
+    _run("init", str(directory), "--name", "demo", "--timezone", "Asia/Jerusalem")
+    (directory / _MARKER).touch()
+    events.parent.mkdir()
+    _run("simulate", "--customers", str(customers), "--out", str(events))
+    _run("ingest", str(events), *here)
+    _run("ingest", str(events.with_suffix(".customers.parquet")), "--kind", "customers", *here)
+    _run("train", *here)
+    _run("score", *here)
+
+
+_MARKER = ".churnguard-demo"
+
+
+def _check_is_demo(directory: Path) -> None:
+    if not (directory / _MARKER).exists():
+        raise ChurnGuardError(
+            f"{directory} was not made by the demo, so it is left alone.",
+            hint="Name another folder with --dir.",
+        )
+
+
+def _run(*words: str) -> None:
+    say(f"$ churnguard {' '.join(words)}")
+    command = [sys.executable, "-m", "churnguard.cli", *words]
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)  # noqa: S603 (our own)
+    if done.returncode:
+        raise ChurnGuardError(
+            f"The demo stopped at 'churnguard {words[0]}'.", hint="Its message is above."
+        )
+
+
+def _fetch(url: str) -> dict[str, Any]:
+    """Fetch a page and make sure that it lists customers."""
+    with urllib.request.urlopen(url, timeout=30) as reply:  # noqa: S310 (our own server)
+        text = reply.read().decode()
+    if "/desk/customers/" not in text:
+        raise ChurnGuardError(f"{url} answered, but lists no customer.")
+    return {"url": url, "status": reply.status, "bytes": len(text)}

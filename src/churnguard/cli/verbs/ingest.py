@@ -1,0 +1,53 @@
+"""``churnguard ingest``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from churnguard.cli.answers import answer, table
+from churnguard.cli.options import HERE, AsJson, Project
+
+
+def ingest(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="CSV, TSV, JSON lines, Parquet, Excel.")
+    ],
+    kind: Annotated[str, typer.Option(help="What the rows are: events or customers.")] = "events",
+    preset: Annotated[
+        str, typer.Option(help="How to read them: events, orders, order-lines, online-retail.")
+    ] = "events",
+    mapping: Annotated[
+        Path | None, typer.Option("--map", metavar="FILE", help="A mapping of your own (TOML).")
+    ] = None,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Take in a shop's files; every row is accepted, a duplicate, a conflict or quarantined.
+
+    Example: churnguard ingest orders.csv --preset orders
+    """
+    from churnguard.bootstrap import open_shop
+    from churnguard.cli.progress import progress
+    from churnguard.jobs.ingest import ingest as run
+
+    shop = open_shop(project)
+    with progress(as_json=as_json) as report:
+        result = run(shop, files, kind=kind, preset=preset, mapping=mapping, progress=report)
+    answer(result.to_dict(), as_json=as_json, text=_as_text(result.to_dict()))
+
+
+def _as_text(report: dict) -> str:  # type: ignore[type-arg]
+    columns = ["rows", "accepted", "duplicates", "conflicts", "quarantined"]
+    lines = [(each["file"], *(each[name] for name in columns)) for each in report["files"]]
+    if len(lines) > 1:
+        lines.append(("total", *(report[name] for name in columns)))
+    parts = [table(["file", *columns], lines)]
+    if report["events"]:
+        parts.append(table(["event", "new"], list(report["events"].items())))
+    if report["reasons"]:
+        parts.append(table(["quarantined because", "rows"], list(report["reasons"].items())))
+        parts.append("'churnguard quarantine list' shows the rows.")
+    return "\n\n".join(parts)

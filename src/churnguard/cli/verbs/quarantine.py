@@ -1,0 +1,63 @@
+"""``churnguard quarantine``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from churnguard.cli.answers import answer, table
+from churnguard.cli.options import HERE, AsJson, Project
+
+app = typer.Typer(
+    help="Rows that could not be accepted: see them, mend them, replay them.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+ByReason = Annotated[
+    str | None, typer.Option("--reason", help="Only rows with this reason.", show_default="all")
+]
+
+
+@app.command("list")
+def list_(
+    reason: ByReason = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many rows to show.")] = 20,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Show counts by reason, and rows with what to do about them.
+
+    Example: churnguard quarantine list --reason missing_customer
+    """
+    from churnguard.bootstrap import open_shop
+    from churnguard.jobs.quarantine import list_quarantine
+
+    listing = list_quarantine(open_shop(project), reason=reason, limit=limit)
+    counts = table(["reason", "rows"], list(listing["counts"].items()))
+    columns = ["source", "row_number", "reason", "detail"]
+    rows = table(columns, [[row[name] for name in columns] for row in listing["rows"]])
+    answer(listing, as_json=as_json, text=f"{counts}\n\n{rows}")
+
+
+@app.command()
+def replay(
+    reason: ByReason = None,
+    mapping: Annotated[
+        Path | None, typer.Option("--map", metavar="FILE", help="Read them with this mapping.")
+    ] = None,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Read the rows again, after the cause was mended; accepted ones leave the quarantine.
+
+    Example: churnguard quarantine replay --reason other_currency
+    """
+    from churnguard.bootstrap import open_shop
+    from churnguard.jobs.quarantine import replay as run
+
+    result = run(open_shop(project), reason=reason, mapping=mapping)
+    values = result.to_dict()
+    columns = ["rows", "accepted", "duplicates", "conflicts", "quarantined"]
+    answer(values, as_json=as_json, text=table(columns, [[values[name] for name in columns]]))

@@ -1,0 +1,35 @@
+"""``churnguard score``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from churnguard.cli.answers import answer
+from churnguard.cli.options import HERE, AsJson, AsOf, Project
+
+
+def score(
+    as_of: AsOf = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Also write CSV or Parquet.")
+    ] = None,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Score every customer: to the store, and to a file when one is named.
+
+    Example: churnguard score --as-of 2026-11-01 --out scores.csv
+    """
+    from churnguard.bootstrap import open_shop
+    from churnguard.cli.progress import progress
+    from churnguard.clock import parse_instant
+    from churnguard.jobs.score import score_everybody
+
+    shop = open_shop(project)
+    instant = parse_instant(as_of, shop.settings.timezone) if as_of else None
+    with progress(as_json=as_json) as report:
+        result = score_everybody(shop, as_of=instant, out=out, progress=report)
+    answer(result.to_dict(), as_json=as_json, text=result.to_text())

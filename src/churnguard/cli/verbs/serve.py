@@ -1,0 +1,30 @@
+"""``churnguard serve``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from churnguard.cli.answers import say
+from churnguard.cli.options import HERE, Project
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
+    project: Project = HERE,
+) -> None:
+    """Serve the API and the desk until Ctrl-C.
+
+    Example: churnguard serve --port 8000
+    """
+    from churnguard.bootstrap import open_shop
+    from churnguard.serving.server import Server
+
+    shop = open_shop(project)
+    if not shop.keys.keys():
+        say("No API key exists yet; make one with 'churnguard keys create NAME'.")
+    server = Server(shop, host=host, port=port)
+    say(f"{shop.settings.name}: API at {server.url}/v1, desk at {server.url}/desk (Ctrl-C stops)")
+    server.run()

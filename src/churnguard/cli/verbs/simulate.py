@@ -1,0 +1,44 @@
+"""``churnguard simulate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from churnguard.cli.answers import answer, table
+from churnguard.cli.options import AsJson
+
+
+def simulate(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Parquet file to write.")],
+    customers: Annotated[int, typer.Option(min=1, help="How many customers.")] = 5000,
+    days: Annotated[int, typer.Option(min=30, help="How many days of history.")] = 730,
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 7,
+    end: Annotated[
+        str | None,
+        typer.Option(metavar="T", help="Instant at which the history ends.", show_default="now"),
+    ] = None,
+    misspecified: Annotated[
+        bool, typer.Option(help="Dynamics that no signal names, to keep models honest.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make up a shop whose truth is known; the truth goes into a second file.
+
+    Example: churnguard simulate --customers 5000 --days 730 --seed 7 --out shop.parquet
+    """
+    from churnguard.cli.progress import progress
+    from churnguard.clock import parse_instant, system_clock
+    from churnguard.events.simulation import SimulationPlan
+    from churnguard.jobs.simulate import simulate_to
+
+    until = parse_instant(end, "UTC") if end else system_clock()
+    plan = SimulationPlan(
+        customers=customers, days=days, seed=seed, end=until, misspecified=misspecified
+    )
+    with progress(as_json=as_json) as report:
+        summary = simulate_to(out, plan, progress=report)
+    rows = [(name, count) for name, count in summary["events"].items()]
+    answer(summary, as_json=as_json, text=table(["event", "rows"], rows))

@@ -1,0 +1,51 @@
+"""``churnguard train``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from churnguard.cli.answers import answer
+from churnguard.cli.options import HERE, AsJson, Horizon, Project
+
+
+def train(
+    recipe: Annotated[str, typer.Option(help="A recipe in training/, without .toml.")] = "default",
+    until: Annotated[
+        str | None,
+        typer.Option(
+            metavar="T", help="Use only what was known before this instant.", show_default="now"
+        ),
+    ] = None,
+    horizon: Horizon = None,
+    promote: Annotated[
+        bool, typer.Option("--promote", help="Make it champion if the gate lets it through.")
+    ] = False,
+    approved_by: Annotated[
+        str, typer.Option(metavar="NAME", help="Who answers for a promotion.")
+    ] = "churnguard train",
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Train, judge on later time, log to MLflow and register; the first model becomes champion.
+
+    Example: churnguard train --until 2026-09-01 --horizon 90
+    """
+    from churnguard.bootstrap import open_shop
+    from churnguard.cli.progress import progress
+    from churnguard.clock import parse_instant
+    from churnguard.jobs.train import train as run
+
+    shop = open_shop(project, horizon_days=horizon)
+    instant = parse_instant(until, shop.settings.timezone) if until else None
+    with progress(as_json=as_json) as report:
+        result = run(
+            shop,
+            recipe=recipe,
+            until=instant,
+            promote=promote,
+            approved_by=approved_by,
+            progress=report,
+        )
+    answer(result.to_dict(), as_json=as_json, text=result.to_text())
