@@ -1,0 +1,164 @@
+"""The choice: for each customer the one action that brings in most, or leaving the customer alone.
+
+All customers at once or a single one: the same arithmetic, element by element, so the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnguard.policy.playbook import Action, Playbook
+from churnguard.policy.rules import YES, SignalTable
+
+
+@dataclass(frozen=True)
+class Contact:
+    """What is on record about contacting n customers.
+
+    Attributes
+    ----------
+    consent : mapping of str to ndarray of bool, shape (n,)
+        By channel, who has said yes; unknown counts as no, a channel left out as no for all.
+    last_actions : mapping of int to mapping of str to datetime
+        By row, when each action was last taken; rows without any may be left out.
+    as_of : datetime
+        The instant at which a cooldown must be over.
+    """
+
+    consent: Mapping[str, NDArray[np.bool_]]
+    last_actions: Mapping[int, Mapping[str, datetime]]
+    as_of: datetime
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The chosen action of each of n customers.
+
+    Attributes
+    ----------
+    actions : tuple of Action
+        What ``chosen`` points into.
+    chosen : ndarray of int64, shape (n,)
+        Position of the chosen action.
+    gains, costs : ndarray of float64, shape (n,)
+        Expected gain and cost of the chosen action, money; the gain is never below 0.
+    """
+
+    actions: tuple[Action, ...]
+    chosen: NDArray[np.int64]
+    gains: NDArray[np.float64]
+    costs: NDArray[np.float64]
+
+
+def choose_actions(
+    playbook: Playbook,
+    table: SignalTable,
+    *,
+    risks: NDArray[np.float64],
+    values: NDArray[np.float64],
+    contact: Contact,
+) -> Choices:
+    """Choose for each customer the eligible action with the largest expected gain.
+
+    ::
+
+        cost = action.cost + action.gives_away * (1 - risk) * value
+        gain = risk * action.prevents * value - cost
+
+    Leaving alone gains 0, is always eligible and wins every tie; between other actions of equal
+    gain the higher priority wins, then the code that comes first in the alphabet.
+
+    Parameters
+    ----------
+    playbook : Playbook
+        The actions.
+    table : SignalTable
+        Signals of n customers.
+    risks : ndarray of float64, shape (n,)
+        Probability that the customer leaves when nothing is done.
+    values : ndarray of float64, shape (n,)
+        Margin expected over the horizon if the customer stays, money.
+    contact : Contact
+        Consent and earlier actions of the same customers.
+
+    Returns
+    -------
+    Choices
+    """
+    actions = playbook.ranked
+    n = len(table)
+    chosen = np.zeros(n, dtype=np.int64)
+    gains, costs = np.zeros(n), np.zeros(n)
+    for place, action in enumerate(actions[1:], start=1):
+        cost = action.cost + action.gives_away * ((1.0 - risks) * values)
+        gain = action.prevents * (risks * values) - cost
+        better = eligible(action, table, contact) & (gain > gains)
+        chosen[better] = place
+        gains[better], costs[better] = gain[better], cost[better]
+    return Choices(actions, chosen, gains, costs)
+
+
+def eligible(action: Action, table: SignalTable, contact: Contact) -> NDArray[np.bool_]:
+    """Tell who may get an action: the rule says yes, consent is on record, the cooldown is over.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+    """
+    may = action.when.truths(table) == YES
+    if action.consent != "none":
+        may &= contact.consent.get(action.consent, np.zeros(len(table), dtype=bool))
+    for row, taken in contact.last_actions.items():
+        if may[row] and _rest_days(action, taken, contact.as_of) > 0:
+            may[row] = False
+    return np.asarray(may)
+
+
+def why_not_eligible(
+    playbook: Playbook, table: SignalTable, row: int, *, contact: Contact
+) -> dict[str, str]:
+    """Say for one customer, in words, why each action that is not eligible is not.
+
+    Parameters
+    ----------
+    playbook : Playbook
+        The actions.
+    table : SignalTable
+        Signals of n customers.
+    row : int
+        Which of them.
+    contact : Contact
+        Consent and earlier actions of the n customers.
+
+    Returns
+    -------
+    dict of str to str
+        By action code, in the order of the file.
+    """
+    whys = {action.code: _why_not(action, table, row, contact) for action in playbook.actions}
+    return {code: why for code, why in whys.items() if why}
+
+
+def _why_not(action: Action, table: SignalTable, row: int, contact: Contact) -> str:
+    whys = [action.when.why_not(table, row)]
+    if action.consent != "none":
+        consent = contact.consent.get(action.consent)
+        if consent is None or not consent[row]:
+            whys.append(f"no consent for {action.consent} is on record")
+    rest = _rest_days(action, contact.last_actions.get(row, {}), contact.as_of)
+    if rest > 0:
+        whys.append(f"taken too recently: its cooldown lasts {rest:.1f} more days")
+    return "; ".join(why for why in whys if why)
+
+
+def _rest_days(action: Action, taken: Mapping[str, datetime], as_of: datetime) -> float:
+    """Return how many days of the cooldown are left; 0 or less when it is over."""
+    last = taken.get(action.code)
+    if last is None or action.cooldown_days == 0:
+        return 0.0
+    return action.cooldown_days - (as_of - last).total_seconds() / 86_400

@@ -1,0 +1,338 @@
+"""Eligibility rules over signals: a language small enough to read aloud and safe to load.
+
+A rule is text such as ``carts_abandoned_30d >= 1``; rules combine with ``all`` and ``any``. Nothing
+is evaluated as code. Logic has three values (Kleene): what is not known is neither yes nor no, and
+only a plain yes makes a customer eligible.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnguard.errors import PlaybookError
+
+Truths = NDArray[np.int8]
+"""One truth a customer: 1 yes, 0 not known, -1 no; ``all`` is the minimum, ``any`` the maximum."""
+
+YES, UNKNOWN, NO = 1, 0, -1
+
+_MAX_DEPTH = 8
+_NAME = r"[a-z][a-z0-9_]*"
+_NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
+_COMPARISON = re.compile(
+    rf"(?P<signal>{_NAME})\s*(?P<sign><=|>=|==|!=|<|>)\s*"
+    rf"(?:(?P<number>{_NUMBER})(?:\s*\*\s*(?P<scaled>{_NAME}))?|(?P<other>{_NAME}))"
+)
+_PRESENCE = re.compile(rf"(?P<signal>{_NAME})\s+is\s+(?P<state>known|missing)")
+_SIGNS: Mapping[str, tuple[Callable[[Any, Any], Any], str]] = {
+    "<": (operator.lt, "below"),
+    "<=": (operator.le, "at most"),
+    "==": (operator.eq, "exactly"),
+    "!=": (operator.ne, "other than"),
+    ">=": (operator.ge, "at least"),
+    ">": (operator.gt, "above"),
+}
+
+
+@dataclass(frozen=True)
+class SignalTable:
+    """Signals by name: what a rule may look at.
+
+    Attributes
+    ----------
+    values : ndarray of float64, shape (n, p)
+        One row a customer; NaN is missing.
+    columns : mapping of str to int
+        Where each signal stands.
+
+    Examples
+    --------
+    >>> table = SignalTable.of(np.array([[3.0, 40.0]]), ("orders_total", "days_since_order"))
+    >>> table.column("orders_total").tolist(), table.column("tickets_open")
+    ([3.0], None)
+    """
+
+    values: NDArray[np.float64]
+    columns: Mapping[str, int]
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64], names: Sequence[str]) -> SignalTable:
+        """Return a table of a matrix and the names of its columns."""
+        return cls(values, {name: position for position, name in enumerate(names)})
+
+    def __len__(self) -> int:
+        return int(self.values.shape[0])
+
+    def column(self, name: str) -> NDArray[np.float64] | None:
+        """Return a signal of all customers, or None when the catalogue does not have it."""
+        position = self.columns.get(name)
+        return None if position is None else self.values[:, position]
+
+    def rows(self, chosen: NDArray[Any]) -> SignalTable:
+        """Return the table of some rows (a mask or positions)."""
+        return SignalTable(self.values[chosen], self.columns)
+
+
+class Rule(Protocol):
+    """What every rule can do."""
+
+    @property
+    def signals(self) -> frozenset[str]:
+        """Names of the signals that the rule looks at."""
+
+    def truths(self, table: SignalTable) -> Truths:
+        """Tell for each customer whether the rule holds: 1 yes, 0 not known, -1 no."""
+
+    def why_not(self, table: SignalTable, row: int) -> str:
+        """Say in words why the rule does not hold for one customer; empty when it does."""
+
+    def to_toml(self) -> Any:
+        """Return the rule as it would stand in a playbook."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One signal against a number, another signal, or a multiple of another signal.
+
+    Attributes
+    ----------
+    signal, sign : str
+        The left side, and one of ``< <= == != >= >``.
+    number : float
+        The right side, or the multiple of ``other``.
+    other : str or None
+        The signal on the right side.
+    """
+
+    signal: str
+    sign: str
+    number: float
+    other: str | None = None
+
+    @property
+    def signals(self) -> frozenset[str]:
+        """Names of the signals that the rule looks at."""
+        return frozenset({self.signal} if self.other is None else {self.signal, self.other})
+
+    def truths(self, table: SignalTable) -> Truths:
+        """Tell for each customer whether the rule holds."""
+        left, right = table.column(self.signal), self._right(table)
+        if left is None or right is None:
+            return np.zeros(len(table), dtype=np.int8)
+        with np.errstate(invalid="ignore"):
+            holds = _SIGNS[self.sign][0](left, right)
+        truths = np.where(holds, np.int8(YES), np.int8(NO))
+        truths[np.isnan(left) | np.isnan(right)] = UNKNOWN
+        return truths
+
+    def why_not(self, table: SignalTable, row: int) -> str:
+        """Say in words why the rule does not hold for one customer."""
+        unknown = _unknown_signal(table, row, sorted(self.signals))
+        if unknown:
+            return unknown
+        if self.truths(table.rows(np.array([row])))[0] == YES:
+            return ""
+        value = table.values[row, table.columns[self.signal]]
+        return f"{self.signal} is {_number(value)}, but must be {self._wanted()}"
+
+    def to_toml(self) -> str:
+        """Return the rule as it would stand in a playbook."""
+        return str(self)
+
+    def __str__(self) -> str:
+        right = repr(self.number).removesuffix(".0")
+        if self.other is not None:
+            right = self.other if self.number == 1 else f"{right} * {self.other}"
+        return f"{self.signal} {self.sign} {right}"
+
+    def _right(self, table: SignalTable) -> Any:
+        if self.other is None:
+            return self.number
+        other = table.column(self.other)
+        return None if other is None else self.number * other
+
+    def _wanted(self) -> str:
+        words = _SIGNS[self.sign][1]
+        if self.other is None:
+            return f"{words} {_number(self.number)}"
+        times = "" if self.number == 1 else f"{_number(self.number)} times "
+        return f"{words} {times}{self.other}"
+
+
+@dataclass(frozen=True)
+class Presence:
+    """Whether a signal is known at all; the one rule that an unknown signal can answer."""
+
+    signal: str
+    missing: bool
+
+    @property
+    def signals(self) -> frozenset[str]:
+        """Names of the signals that the rule looks at."""
+        return frozenset({self.signal})
+
+    def truths(self, table: SignalTable) -> Truths:
+        """Tell for each customer whether the rule holds."""
+        column = table.column(self.signal)
+        missing = np.ones(len(table), dtype=bool) if column is None else np.isnan(column)
+        return np.where(missing == self.missing, np.int8(YES), np.int8(NO))
+
+    def why_not(self, table: SignalTable, row: int) -> str:
+        """Say in words why the rule does not hold for one customer."""
+        if self.missing:
+            column = table.column(self.signal)
+            known = column is not None and not math.isnan(column[row])
+            return f"{self.signal} is known, but must be missing" if known else ""
+        return _unknown_signal(table, row, [self.signal])
+
+    def to_toml(self) -> str:
+        """Return the rule as it would stand in a playbook."""
+        return str(self)
+
+    def __str__(self) -> str:
+        return f"{self.signal} is {'missing' if self.missing else 'known'}"
+
+
+@dataclass(frozen=True)
+class AllOf:
+    """Every part holds; no parts at all hold for everybody."""
+
+    parts: tuple[Rule, ...]
+
+    @property
+    def signals(self) -> frozenset[str]:
+        """Names of the signals that the rule looks at."""
+        return frozenset().union(*(part.signals for part in self.parts))
+
+    def truths(self, table: SignalTable) -> Truths:
+        """Tell for each customer whether the rule holds."""
+        truths = np.full(len(table), YES, dtype=np.int8)
+        for part in self.parts:
+            np.minimum(truths, part.truths(table), out=truths)
+        return truths
+
+    def why_not(self, table: SignalTable, row: int) -> str:
+        """Say in words why the rule does not hold for one customer."""
+        return "; ".join(why for part in self.parts if (why := part.why_not(table, row)))
+
+    def to_toml(self) -> Any:
+        """Return the rule as it would stand in a playbook."""
+        return {"all": [part.to_toml() for part in self.parts]}
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """At least one part holds; no parts at all hold for nobody."""
+
+    parts: tuple[Rule, ...]
+
+    @property
+    def signals(self) -> frozenset[str]:
+        """Names of the signals that the rule looks at."""
+        return frozenset().union(*(part.signals for part in self.parts))
+
+    def truths(self, table: SignalTable) -> Truths:
+        """Tell for each customer whether the rule holds."""
+        truths = np.full(len(table), NO, dtype=np.int8)
+        for part in self.parts:
+            np.maximum(truths, part.truths(table), out=truths)
+        return truths
+
+    def why_not(self, table: SignalTable, row: int) -> str:
+        """Say in words why the rule does not hold for one customer."""
+        whys = [part.why_not(table, row) for part in self.parts]
+        return "" if "" in whys else " and ".join(whys) or "no rule is given"
+
+    def to_toml(self) -> Any:
+        """Return the rule as it would stand in a playbook."""
+        return {"any": [part.to_toml() for part in self.parts]}
+
+
+def parse_rule(written: Any) -> Rule:
+    r"""Read a rule as it stands in TOML.
+
+    Parameters
+    ----------
+    written : str, list or table
+        Text is one comparison (``signal sign number``, ``signal sign signal``,
+        ``signal sign number * signal``) or ``signal is known`` / ``signal is missing``; a list
+        means all of them; ``{ all = [...] }`` and ``{ any = [...] }`` may be nested.
+
+    Returns
+    -------
+    Rule
+
+    Raises
+    ------
+    PlaybookError
+        If it cannot be read as a rule.
+
+    Examples
+    --------
+    >>> rule = parse_rule(["carts_abandoned_30d >= 1", "days_since_cart < 7"])
+    >>> table = SignalTable.of(np.array([[2.0, 1.5], [0.0, 9.0]]), tuple(sorted(rule.signals)))
+    >>> rule.truths(table).tolist()
+    [1, -1]
+    >>> print(rule.why_not(table, 1).replace("; ", "\n"))
+    carts_abandoned_30d is 0, but must be at least 1
+    days_since_cart is 9, but must be below 7
+    >>> str(parse_rule("spend_90d>=0.4*spend_365d"))
+    'spend_90d >= 0.4 * spend_365d'
+    """
+    return _parse(written, depth=0)
+
+
+def _parse(written: Any, *, depth: int) -> Rule:
+    if depth > _MAX_DEPTH:
+        raise PlaybookError(f"A rule is nested deeper than {_MAX_DEPTH}.", hint="Write it flatter.")
+    if isinstance(written, str):
+        return _parse_text(written)
+    if isinstance(written, list):
+        return AllOf(tuple(_parse(part, depth=depth + 1) for part in written))
+    if isinstance(written, dict) and len(written) == 1:
+        kind, parts = next(iter(written.items()))
+        if kind in {"all", "any"} and isinstance(parts, list):
+            rules = tuple(_parse(part, depth=depth + 1) for part in parts)
+            return AllOf(rules) if kind == "all" else AnyOf(rules)
+    raise PlaybookError(
+        f"{written!r} is not a rule.",
+        hint='Write "orders_90d >= 2", a list of such texts, { all = [...] } or { any = [...] }.',
+    )
+
+
+def _parse_text(text: str) -> Rule:
+    stripped = text.strip()
+    if found := _COMPARISON.fullmatch(stripped):
+        number = float(found["number"]) if found["number"] else 1.0
+        if not math.isfinite(number):
+            raise PlaybookError(f"The number in the rule '{text}' is too large.")
+        return Comparison(found["signal"], found["sign"], number, found["scaled"] or found["other"])
+    if found := _PRESENCE.fullmatch(stripped):
+        return Presence(found["signal"], found["state"] == "missing")
+    raise PlaybookError(
+        f"The rule '{text}' cannot be read.",
+        hint="Write a signal, one of < <= == != >= >, and a number or signal: days_since_cart < 7.",
+    )
+
+
+def _unknown_signal(table: SignalTable, row: int, names: Sequence[str]) -> str:
+    """Name the first signal that is missing, and which kind of missing it is."""
+    for name in names:
+        column = table.column(name)
+        if column is None:
+            return f"the shop's data do not carry {name}"
+        if math.isnan(column[row]):
+            return f"{name} is not known for this customer"
+    return ""
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")
