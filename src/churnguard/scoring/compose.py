@@ -1,0 +1,391 @@
+"""Puts a score together: number, band, segment, reasons, value and action, or why there is none.
+
+One customer in a request and a million in the night go through the same lines; arithmetic is done
+element by element on arrays, so that the numbers are the same to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnguard.clock import to_us
+from churnguard.errors import BundleMismatch
+from churnguard.policy.bands import bands
+from churnguard.policy.choice import Choices, Contact, choose_actions, why_not_eligible
+from churnguard.policy.holdout import Holdout
+from churnguard.policy.playbook import Playbook
+from churnguard.policy.rules import SignalTable
+from churnguard.policy.segments import segments
+from churnguard.policy.value import expected_values
+from churnguard.scoring.abstention import STATUS_OF, silences, too_little_history
+from churnguard.scoring.reasons import ReasonWriter, SignalCatalogue
+from churnguard.scoring.score import ModelName, Reason, Score, SuggestedAction
+
+CustomerBook = Mapping[str, Mapping[str, Any] | None]
+"""By customer, the row of the customer book (``events.customers.CUSTOMER_SCHEMA``), or None."""
+
+LastActions = Mapping[str, Mapping[str, datetime]]
+"""By customer and action code, when it was last taken."""
+
+_CHANNELS = ("email", "sms", "phone", "push")
+
+
+class RiskModel(Protocol):
+    """What scoring needs of a trained model; all in calibrated log-odds."""
+
+    def margins(self, X: NDArray[np.float64], /) -> NDArray[np.float64]:
+        """Return the log-odds of churn, shape (n,)."""
+
+    def risks(self, X: NDArray[np.float64], /) -> NDArray[np.float64]:
+        """Return the probability of churn, shape (n,)."""
+
+    def contributions(self, X: NDArray[np.float64], /) -> NDArray[np.float64]:
+        """Return each signal's part of the margin, shape (n, p + 1), the base margin last."""
+
+    def intervals(self, margins: NDArray[np.float64], /) -> NDArray[np.float64]:
+        """Return the 90 % interval of each margin's risk, shape (n, 2)."""
+
+
+class Rows(Protocol):
+    """Feature rows as :func:`churnguard.features.build.build_features` makes them."""
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """Signals, shape (n, p); NaN is missing."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+
+    @property
+    def customer_ids(self) -> Sequence[str]:
+        """One customer a row."""
+
+
+@dataclass(frozen=True)
+class ScoringContext:
+    """Everything that a score depends on besides the customer.
+
+    Attributes
+    ----------
+    model : RiskModel
+        The champion.
+    model_name : ModelName
+        Its name, for the score.
+    catalogue : SignalCatalogue
+        The model's signals, in the order of its columns.
+    playbook : Playbook
+        The actions to choose from.
+    holdout : Holdout
+        Who is held out of every action.
+    shop_mean_spend : float
+        Mean net spend of a customer's past year, money; fitted with the model.
+    horizon_days, look_back_days : int
+        See the project's settings.
+    bands : tuple of two floats
+        Risks at which ``medium`` and ``high`` begin.
+    margin : float
+        Contribution margin.
+    data_through : datetime or None
+        The newest event known.
+    stale_after : timedelta
+        Older data than this make a score stale.
+    degraded : bool
+        The answers come from a stand-in.
+    widest_interval : float
+        A wider interval than this says too little: the score abstains.
+    peers : mapping of str to float
+        What is usual among customers, by signal, for reasons.
+    """
+
+    model: RiskModel
+    model_name: ModelName
+    catalogue: SignalCatalogue
+    playbook: Playbook
+    holdout: Holdout
+    shop_mean_spend: float
+    horizon_days: int = 90
+    look_back_days: int = 365
+    bands: tuple[float, float] = (0.33, 0.66)
+    margin: float = 0.3
+    data_through: datetime | None = None
+    stale_after: timedelta = timedelta(hours=48)
+    degraded: bool = False
+    widest_interval: float = 0.9
+    peers: Mapping[str, float] = field(default_factory=dict)
+
+    def is_stale(self, as_of: datetime) -> bool:
+        """Tell whether the newest event is too old for a score at this instant."""
+        return self.data_through is None or as_of - self.data_through > self.stale_after
+
+    @cached_property
+    def writer(self) -> ReasonWriter:
+        """Return the writer of reasons for this catalogue."""
+        return ReasonWriter(self.catalogue, self.peers)
+
+
+def compose_scores(
+    context: ScoringContext,
+    rows: Rows,
+    customers: CustomerBook,
+    last_actions: LastActions,
+    *,
+    as_of: datetime,
+    explain: bool | Collection[str] = False,
+) -> list[Score]:
+    """Score customers.
+
+    Parameters
+    ----------
+    context : ScoringContext
+        Model, playbook and settings.
+    rows : Rows
+        Signals at ``as_of``, one row a customer, columns as in the catalogue.
+    customers : mapping
+        The customer book; a customer without a row may be left out or None, and has no consent.
+    last_actions : mapping
+        When actions were last taken, for cooldowns; customers without any may be left out.
+    as_of : datetime
+        The cutoff of the rows.
+    explain : bool or collection of str
+        Give reasons, and why actions are not eligible, to all or to these customers.
+
+    Returns
+    -------
+    list of Score
+        In the order of the rows; the numbers of a customer do not depend on the other rows.
+
+    Raises
+    ------
+    BundleMismatch
+        If the rows do not have the catalogue's columns.
+    """
+    if tuple(rows.names) != tuple(context.catalogue.names):
+        raise BundleMismatch(
+            "The feature rows do not have the columns that the model was trained on.",
+            hint="Build the rows with the catalogue of the bundle.",
+        )
+    ids = list(rows.customer_ids)
+    table = SignalTable.of(rows.values, rows.names)
+    whys = silences(ids, table, customers, look_back_days=context.look_back_days)
+    asked = _Asked(context, customers, last_actions, as_of, _told(explain, ids))
+    spoken = _judge(asked, ids, table, whys)
+    return [
+        spoken.get(customer_id)
+        or score_without_number(context, customer_id, why or "too_little_history", as_of=as_of)
+        for customer_id, why in zip(ids, whys, strict=True)
+    ]
+
+
+def score_without_number(
+    context: ScoringContext, customer_id: str, status_reason: str, *, as_of: datetime
+) -> Score:
+    """Return the score of a customer for whom there is no number, and so no action either.
+
+    Parameters
+    ----------
+    context : ScoringContext
+        Names the model, the horizon and how fresh the data are.
+    customer_id : str
+        Whom it is about.
+    status_reason : str
+        One of :data:`churnguard.scoring.score.STATUS_REASONS`.
+    as_of : datetime
+        The cutoff.
+
+    Returns
+    -------
+    Score
+    """
+    return Score(
+        customer_id=customer_id,
+        status=STATUS_OF[status_reason],
+        status_reason=status_reason,
+        horizon_days=context.horizon_days,
+        as_of=as_of,
+        data_through=context.data_through,
+        stale=context.is_stale(as_of),
+        degraded=context.degraded,
+        model=context.model_name,
+    )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What was asked: the same for all customers of one call."""
+
+    context: ScoringContext
+    customers: CustomerBook
+    last_actions: LastActions
+    as_of: datetime
+    told: frozenset[str]
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """Everything known about the customers who get a number, as arrays of one length."""
+
+    ids: list[str]
+    table: SignalTable
+    margins: NDArray[np.float64]
+    intervals: NDArray[np.float64]
+    values: NDArray[np.float64]
+    risks: NDArray[np.float64]
+    contact: Contact
+    choices: Choices
+
+
+def _judge(
+    asked: _Asked, ids: list[str], table: SignalTable, whys: Sequence[str | None]
+) -> dict[str, Score]:
+    """Score those who may be scored; those for whom the model says too little are left out."""
+    context = asked.context
+    heard = np.array([why is None for why in whys], dtype=bool)
+    table = table.rows(heard)
+    if not len(table):
+        return {}
+    margins = context.model.margins(table.values)
+    intervals = context.model.intervals(margins)
+    kept = ~too_little_history(margins, intervals, widest=context.widest_interval)
+    heard[heard] = kept
+    table, margins, intervals = table.rows(kept), margins[kept], intervals[kept]
+    ids = [ids[place] for place in np.flatnonzero(heard).tolist()]
+    if not ids:
+        return {}
+    risks, values = context.model.risks(table.values), _values(context, table)
+    contact = _contact(asked, ids)
+    choices = choose_actions(context.playbook, table, risks=risks, values=values, contact=contact)
+    judged = _Judged(ids, table, margins, intervals, values, risks, contact, choices)
+    return _write(asked, judged)
+
+
+def _write(asked: _Asked, judged: _Judged) -> dict[str, Score]:
+    """Turn arrays into records."""
+    context = asked.context
+    explained = _explain(asked, judged)
+    actions = _actions(asked, judged)
+    told_bands = bands(judged.risks, context.bands)
+    told_segments = segments(
+        judged.table,
+        shop_mean_spend=context.shop_mean_spend,
+        look_back_days=context.look_back_days,
+    )
+    stale = context.is_stale(asked.as_of)
+    columns = zip(
+        judged.ids,
+        judged.margins.tolist(),
+        judged.risks.tolist(),
+        judged.intervals.tolist(),
+        judged.values.tolist(),
+        told_bands,
+        told_segments,
+        actions,
+        strict=True,
+    )
+    scores = {}
+    for customer_id, margin, risk, (low, high), value, band, segment, action in columns:
+        base, reasons = explained.get(customer_id, (None, None))
+        scores[customer_id] = Score(
+            customer_id=customer_id,
+            status="scored",
+            status_reason=None,
+            horizon_days=context.horizon_days,
+            as_of=asked.as_of,
+            data_through=context.data_through,
+            churn_risk=risk,
+            interval=(low, high),
+            band=band,
+            segment=segment,
+            stale=stale,
+            degraded=context.degraded,
+            margin=margin,
+            base_margin=base,
+            reasons=reasons,
+            expected_value=value,
+            action=action,
+            model=context.model_name,
+        )
+    return scores
+
+
+def _told(explain: bool | Collection[str], ids: Sequence[str]) -> frozenset[str]:  # noqa: FBT001
+    if isinstance(explain, bool):
+        return frozenset(ids) if explain else frozenset()
+    return frozenset(explain)
+
+
+def _values(context: ScoringContext, table: SignalTable) -> NDArray[np.float64]:
+    missing = np.full(len(table), np.nan)
+    spend, orders = table.column("net_spend_365d"), table.column("orders_365d")
+    return expected_values(
+        missing if spend is None else spend,
+        missing if orders is None else orders,
+        shop_mean_spend=context.shop_mean_spend,
+        horizon_days=context.horizon_days,
+        margin=context.margin,
+    )
+
+
+def _contact(asked: _Asked, ids: Sequence[str]) -> Contact:
+    """Collect consent and earlier actions; only a plain yes is consent."""
+    rows = [asked.customers.get(customer_id) or {} for customer_id in ids]
+    consent = {
+        channel: np.array([row.get(f"consent_{channel}") is True for row in rows], dtype=bool)
+        for channel in _CHANNELS
+    }
+    taken = {
+        place: asked.last_actions[customer_id]
+        for place, customer_id in enumerate(ids)
+        if customer_id in asked.last_actions
+    }
+    return Contact(consent, taken, asked.as_of)
+
+
+def _actions(asked: _Asked, judged: _Judged) -> list[SuggestedAction]:
+    choices, holdout = judged.choices, asked.context.holdout
+    as_of_us = to_us(asked.as_of)
+    found = []
+    for place, customer_id in enumerate(judged.ids):
+        action = choices.actions[choices.chosen[place]]
+        group = holdout.group(customer_id)
+        found.append(
+            SuggestedAction(
+                code=action.code,
+                channel=action.channel,
+                expected_gain=float(choices.gains[place]),
+                cost=float(choices.costs[place]),
+                basis=action.basis,
+                group=group,
+                propensity=holdout.propensity(group),
+                decision_id=holdout.decision_id(customer_id, as_of_us=as_of_us, action=action.code),
+                not_eligible=_not_eligible(asked, judged, place),
+            )
+        )
+    return found
+
+
+def _not_eligible(asked: _Asked, judged: _Judged, place: int) -> dict[str, str]:
+    if judged.ids[place] not in asked.told:
+        return {}
+    return why_not_eligible(asked.context.playbook, judged.table, place, contact=judged.contact)
+
+
+def _explain(asked: _Asked, judged: _Judged) -> dict[str, tuple[float, tuple[Reason, ...]]]:
+    """Return base margin and reasons of those who are to be told."""
+    places = [place for place, customer_id in enumerate(judged.ids) if customer_id in asked.told]
+    if not places:
+        return {}
+    values = judged.table.values[places]
+    contributions = asked.context.model.contributions(values)
+    writer = asked.context.writer
+    return {
+        judged.ids[place]: (float(shares[-1]), writer.reasons(shares, numbers))
+        for place, shares, numbers in zip(places, contributions, values, strict=True)
+    }
