@@ -11,8 +11,8 @@ import sys
 
 def main() -> None:
     """Run one command; known errors are one line and a hint, ``--debug`` shows the traceback."""
-    from churnguard.cli.app import app
     from churnguard.cli.answers import report_error
+    from churnguard.cli.app import app
     from churnguard.errors import ChurnGuardError
 
     debug = "--debug" in sys.argv

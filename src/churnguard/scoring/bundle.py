@@ -1,15 +1,15 @@
 """A bundle: everything a server needs to score, as text, JSON and Parquet. Data, never code.
 
-``manifest.json`` names every file with its SHA-256, and ``manifest.sig`` signs the manifest. Loading
-goes: signature, hashes, parse, then the golden events are run from events to scores and compared bit
-by bit, so that a bundle which this installation would read differently is refused before it serves.
+``manifest.json`` names every file with its SHA-256, and ``manifest.sig`` signs the manifest.
+Loading goes: signature, hashes, parse, then the golden events are run from events to scores and
+compared bit by bit, so that a bundle which this installation would read differently is refused
+before it serves.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -55,8 +55,6 @@ class Facts:
         at ``labels_through``.
     mean_spend : float
         Mean past-year net spend of eligible customers, in money: what expected value shrinks to.
-    peers : mapping of str to float
-        Each signal's median over the eligible customers of the newest snapshot.
     """
 
     horizon_days: int
@@ -64,7 +62,6 @@ class Facts:
     trained_until: datetime
     labels_through: datetime
     mean_spend: float
-    peers: Mapping[str, float]
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values."""
@@ -72,7 +69,6 @@ class Facts:
             **self.__dict__,
             "trained_until": iso(self.trained_until),
             "labels_through": iso(self.labels_through),
-            "peers": dict(self.peers),
         }
 
     @classmethod
@@ -180,7 +176,7 @@ def check_bundle(folder: Path, trusted: Sequence[str]) -> dict[str, Any]:
     if not is_signed_by(text, signature_file.read_bytes(), trusted):
         raise BundleMismatch(
             f"The bundle {folder.name} is not signed by a key in serving/trust/.",
-            hint="Copy the trainer's public key there if you trust it; else train and promote anew.",
+            hint="Copy the trainer's public key there if you trust it; else train anew.",
         )
     manifest: dict[str, Any] = json.loads(text)
     files = manifest["files"]
@@ -289,7 +285,7 @@ def _sha256(file: Path) -> str:
 
 def _write_json(file: Path, value: Any) -> None:
     text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False)
-    file.write_text(text + os.linesep, encoding="utf-8")
+    file.write_text(text + "\n", encoding="utf-8")
 
 
 def _read_json(file: Path) -> Any:

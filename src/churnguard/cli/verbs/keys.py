@@ -54,7 +54,7 @@ def list_(project: Project = HERE, as_json: AsJson = False) -> None:
             "created_at": key.created_at.isoformat(timespec="seconds"),
             "revoked_at": key.revoked_at.isoformat(timespec="seconds") if key.revoked_at else "-",
         }
-        for key in open_shop(project).keys.keys()
+        for key in list(open_shop(project).keys.keys())
     ]
     columns = ["key_id", "name", "scopes", "created_at", "revoked_at"]
     text = table(columns, [[row[name] for name in columns] for row in rows])

@@ -1,0 +1,149 @@
+"""The champion: loaded, proven, and swapped when the ledger names another one.
+
+A bundle that cannot be verified or proven never replaces the one that serves.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from churnguard.clock import iso
+from churnguard.errors import ChurnGuardError, ModelNotFound
+from churnguard.jobs.ports import LedgerEntry, Shop
+from churnguard.project.layout import Layout
+from churnguard.scoring.bundle import Bundle, load_bundle
+from churnguard.scoring.score import ModelName
+from churnguard.scoring.signature import read_trusted
+
+NO_CHAMPION_HINT = "Train one with 'churnguard train'."
+
+
+@dataclass(frozen=True)
+class LoadedChampion:
+    """A champion ready to score.
+
+    Attributes
+    ----------
+    entry : LedgerEntry
+        Its line in the ledger.
+    bundle : Bundle
+        What was loaded.
+    """
+
+    entry: LedgerEntry
+    bundle: Bundle
+
+    def named(self, population: str | None) -> ModelName:
+        """Return the name that scores carry, with the population that was used."""
+        return ModelName(
+            version=self.entry.version,
+            bundle=self.bundle.digest,
+            calibration=self.bundle.model.calibration_id,
+            population=population,
+        )
+
+    @property
+    def name(self) -> ModelName:
+        """The name, without a population."""
+        return self.named(None)
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """What is worth knowing of the model, JSON-ready."""
+        facts = self.bundle.facts.to_dict()
+        return {
+            "version": self.entry.version,
+            "bundle": self.bundle.digest,
+            "since": iso(self.entry.at),
+            "approved_by": self.entry.approved_by,
+            **facts,
+            "metrics": dict(self.bundle.metrics),
+            "signals": list(self.bundle.catalogue.names),
+            "card": self.bundle.card,
+        }
+
+
+def load_champion(shop: Shop, entry: LedgerEntry) -> LoadedChampion:
+    """Load the bundle of a ledger entry.
+
+    Raises
+    ------
+    BundleMismatch
+        If the bundle cannot be verified or proven.
+    ModelNotFound
+        If its folder is gone.
+    """
+    layout = Layout(shop.root)
+    folder = layout.bundles / entry.bundle.removeprefix("sha256:")
+    if not folder.is_dir():
+        raise ModelNotFound(
+            f"The bundle of version {entry.version} is not in bundles/.",
+            hint=f"Bring it back with 'churnguard models promote {entry.version}'.",
+        )
+    bundle = load_bundle(folder, read_trusted(layout.trust))
+    return LoadedChampion(entry, bundle)
+
+
+def champion_for(shop: Shop, as_of: datetime | None) -> LoadedChampion:
+    """Load the champion that may speak about an instant.
+
+    For a past instant that is the newest champion whose training knew nothing from after it; where
+    there is none, today's champion.
+
+    Raises
+    ------
+    ModelNotFound
+        If there has never been a champion.
+    """
+    entries = shop.ledger.history()
+    if not entries:
+        raise ModelNotFound("There is no champion yet.", hint=NO_CHAMPION_HINT)
+    fitting = (entry for entry in entries if as_of is None or entry.labels_through <= as_of)
+    return load_champion(shop, next(fitting, entries[0]))
+
+
+class ChampionHolder:
+    """Holds the champion of a running server; ``refresh`` is called every other second.
+
+    Parameters
+    ----------
+    shop : Shop
+        An opened project.
+    """
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self._loaded: LoadedChampion | None = None
+        self._refused: int | None = None
+        self._refreshing = threading.Lock()
+        self.error: str | None = None
+
+    def current(self) -> LoadedChampion | None:
+        """Return the champion that serves, or None before the first."""
+        return self._loaded
+
+    def refresh(self) -> bool:
+        """Look at the ledger; load, prove and swap if it names another champion.
+
+        Returns
+        -------
+        bool
+            True if the champion was swapped. When a bundle is refused the old one goes on serving,
+            ``error`` says why, and the same ledger entry is not tried again.
+        """
+        with self._refreshing:
+            entry = self._shop.ledger.champion()
+            serving = self._loaded.entry.sequence if self._loaded else None
+            if entry is None or entry.sequence in (serving, self._refused):
+                return False
+            try:
+                self._loaded = load_champion(self._shop, entry)
+            except ChurnGuardError as error:
+                self._refused = entry.sequence
+                self.error = f"{error.message} {error.hint}".strip()
+                return False
+            self.error = None
+            return True

@@ -1,0 +1,71 @@
+"""Make a registered version champion."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from churnguard.errors import InvalidRequest
+from churnguard.jobs.ports import LedgerEntry, Shop
+from churnguard.project.layout import Layout
+from churnguard.scoring.bundle import load_bundle
+from churnguard.scoring.signature import read_trusted
+
+
+def promote(shop: Shop, version: str, *, approved_by: str, reason: str = "") -> LedgerEntry:
+    """Copy a version's bundle to ``bundles/``, prove it, write the ledger, mirror the alias.
+
+    Parameters
+    ----------
+    shop : Shop
+        An opened project.
+    version : str
+        A registered version.
+    approved_by : str
+        Who answers for it; a name is required.
+    reason : str
+        Why.
+
+    Returns
+    -------
+    LedgerEntry
+        The new line of the ledger. Promoting the present champion again adds nothing.
+
+    Raises
+    ------
+    ModelNotFound
+        If there is no such version.
+    BundleMismatch
+        If its bundle cannot be verified or proven; the champion stays.
+    InvalidRequest
+        If nobody is named.
+    """
+    if not approved_by.strip():
+        raise InvalidRequest("A promotion needs a name.", hint="Say --approved-by NAME.")
+    layout = Layout(shop.root)
+    layout.bundles.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=layout.bundles, prefix=".fetching-") as folder:
+        fetched = shop.registry().fetch_bundle(version, Path(folder) / "bundle")
+        bundle = load_bundle(fetched, read_trusted(layout.trust))
+        _keep(fetched, layout.bundles / bundle.digest.removeprefix("sha256:"))
+    now = shop.ledger.champion()
+    if now is None or (now.version, now.bundle) != (version, bundle.digest):
+        now = shop.ledger.append(
+            at=shop.clock(),
+            version=version,
+            bundle=bundle.digest,
+            approved_by=approved_by.strip(),
+            reason=reason,
+            trained_until=bundle.facts.trained_until,
+            labels_through=bundle.facts.labels_through,
+        )
+    shop.registry().set_champion(version)
+    return now
+
+
+def _keep(fetched: Path, kept: Path) -> None:
+    """Put a proven bundle where servers look; a damaged copy from before is replaced."""
+    if kept.exists():
+        shutil.rmtree(kept)
+    fetched.rename(kept)

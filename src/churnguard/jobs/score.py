@@ -1,0 +1,240 @@
+"""Score everybody: the night's batch, to the store and to a file."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from churnguard.clock import iso
+from churnguard.events.timeline import Timeline
+from churnguard.features.build import FeatureRows
+from churnguard.jobs.champion import LoadedChampion, champion_for
+from churnguard.jobs.ports import Progress, ScoreRun, Shop
+from churnguard.jobs.scoring_context import feature_rows, scoring_context
+from churnguard.jobs.write_table import write_table
+from churnguard.scoring.compose import ScoringContext, compose_scores, score_without_number
+from churnguard.scoring.score import Score
+
+_MOST_REASONS = 100_000
+_SHARE_WITH_REASONS = 0.1
+
+
+@dataclass(frozen=True)
+class ScoreReport:
+    """What a batch did.
+
+    Attributes
+    ----------
+    run : ScoreRun
+        The stored batch.
+    by_status, by_band, by_action : mapping of str to int
+        How many customers.
+    expected_gain : float
+        Of all suggested actions outside the held-out group, money.
+    out : Path or None
+        The file written.
+    """
+
+    run: ScoreRun
+    by_status: dict[str, int]
+    by_band: dict[str, int]
+    by_action: dict[str, int]
+    expected_gain: float
+    out: Path | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values."""
+        return {
+            "run_id": self.run.run_id,
+            "as_of": iso(self.run.as_of),
+            "model_version": self.run.model_version,
+            "customers": self.run.customers,
+            "status": self.by_status,
+            "band": self.by_band,
+            "action": self.by_action,
+            "expected_gain": self.expected_gain,
+            "out": str(self.out) if self.out else None,
+        }
+
+    def to_text(self) -> str:
+        """Return a few lines for a person."""
+        lines = [
+            f"{self.run.customers} customers as of {iso(self.run.as_of)}, "
+            f"by model version {self.run.model_version}",
+            _counts("status", self.by_status),
+            _counts("risk", self.by_band),
+            _counts("action", self.by_action),
+            f"expected gain of all suggestions: {self.expected_gain:,.2f}",
+        ]
+        return "\n".join(lines + ([f"written to {self.out}"] if self.out else []))
+
+
+def score_everybody(
+    shop: Shop,
+    *,
+    as_of: datetime | None = None,
+    out: Path | None = None,
+    progress: Progress,
+) -> ScoreReport:
+    """Score every customer that the shop knows.
+
+    Parameters
+    ----------
+    shop : Shop
+        An opened project.
+    as_of : datetime, optional
+        The cutoff; now when not given.
+    out : Path, optional
+        CSV or Parquet file to write as well.
+    progress : callable
+        Told what is being done.
+
+    Raises
+    ------
+    ModelNotFound
+        If there is no champion yet.
+    InvalidRequest
+        If the file's ending is neither ``.csv`` nor ``.parquet``.
+    """
+    cutoff = as_of or shop.clock()
+    champion = champion_for(shop, as_of)
+    rows = list(_rows(shop, champion, cutoff, progress))
+    explain = _worth_explaining(rows, champion, shop.settings.reasons_top)
+    context = scoring_context(shop, champion, as_of=cutoff)
+    scores: list[Score] = []
+    for done, part in enumerate(rows, start=1):
+        scores += _compose(shop, context, part, cutoff, explain)
+        progress("scoring customers", done, len(rows))
+    scores += _without_events(shop, context, scores, cutoff)
+    scores.sort(key=lambda score: score.customer_id)
+    run = ScoreRun(
+        run_id=secrets.token_hex(8),
+        as_of=cutoff,
+        created_at=shop.clock(),
+        model_version=champion.entry.version,
+        customers=len(scores),
+    )
+    if out is not None:
+        write_table(score_table(scores), out)
+    progress("storing scores", 0, None)
+    shop.scores.save_run(run, scores)
+    return _report(run, scores, out)
+
+
+def score_table(scores: Sequence[Score]) -> pa.Table:
+    """Return scores as the flat table of ``score --out``; reasons are codes."""
+    return pa.Table.from_pylist([_flat(score) for score in scores], schema=SCORE_SCHEMA)
+
+
+SCORE_SCHEMA = pa.schema(
+    [
+        ("customer_id", pa.string()),
+        ("as_of", pa.timestamp("us", tz="UTC")),
+        ("horizon_days", pa.int32()),
+        ("status", pa.string()),
+        ("status_reason", pa.string()),
+        ("churn_risk", pa.float64()),
+        ("risk_low", pa.float64()),
+        ("risk_high", pa.float64()),
+        ("band", pa.string()),
+        ("segment", pa.string()),
+        ("reason_1", pa.string()),
+        ("reason_2", pa.string()),
+        ("reason_3", pa.string()),
+        ("expected_value", pa.float64()),
+        ("action", pa.string()),
+        ("expected_gain", pa.float64()),
+        ("group", pa.string()),
+        ("model_version", pa.string()),
+        ("data_through", pa.timestamp("us", tz="UTC")),
+    ]
+)
+"""Columns of ``score --out``, in order."""
+
+
+def _rows(
+    shop: Shop, champion: LoadedChampion, cutoff: datetime, progress: Progress
+) -> Iterable[FeatureRows]:
+    for done, events in enumerate(shop.events.partitions(), start=1):
+        progress("building signals", done, None)
+        if events.num_rows:
+            yield feature_rows(Timeline.from_arrow(events), champion, as_of=cutoff)
+
+
+def _worth_explaining(
+    rows: Sequence[FeatureRows], champion: LoadedChampion, top: int | None
+) -> frozenset[str]:
+    """Return the customers of highest risk, as many as the settings give reasons to."""
+    ids = [customer_id for part in rows for customer_id in part.customer_ids]
+    if not ids:
+        return frozenset()
+    margins = np.concatenate([champion.bundle.model.margins(part.values) for part in rows])
+    count = min(int(np.ceil(len(ids) * _SHARE_WITH_REASONS)), _MOST_REASONS) if top is None else top
+    newest = np.lexsort((np.array(ids), -margins))[:count]
+    return frozenset(ids[place] for place in newest)
+
+
+def _compose(
+    shop: Shop,
+    context: ScoringContext,
+    rows: FeatureRows,
+    cutoff: datetime,
+    explain: frozenset[str],
+) -> list[Score]:
+    ids = list(rows.customer_ids)
+    book = {row["customer_id"]: row for row in shop.events.customers(ids).to_pylist()}
+    last_actions = shop.scores.last_actions(ids)
+    return compose_scores(context, rows, book, last_actions, as_of=cutoff, explain=explain)
+
+
+def _without_events(
+    shop: Shop, context: ScoringContext, scores: Sequence[Score], cutoff: datetime
+) -> list[Score]:
+    """Abstain, by name, for customers of the book who have no event."""
+    seen = {score.customer_id for score in scores}
+    known = shop.events.customers()["customer_id"].to_pylist()
+    return [
+        score_without_number(context, customer_id, "no_order_yet", as_of=cutoff)
+        for customer_id in known
+        if customer_id not in seen
+    ]
+
+
+def _flat(score: Score) -> dict[str, Any]:
+    action = score.action
+    codes = [reason.code for reason in (score.reasons or ())][:3]
+    low, high = score.interval or (None, None)
+    return {
+        **{name: getattr(score, name, None) for name in SCORE_SCHEMA.names},
+        "risk_low": low,
+        "risk_high": high,
+        **{f"reason_{place}": code for place, code in enumerate(codes, start=1)},
+        "action": action.code if action else None,
+        "expected_gain": action.expected_gain if action else None,
+        "group": action.group if action else None,
+        "model_version": score.model.version if score.model else None,
+    }
+
+
+def _report(run: ScoreRun, scores: Sequence[Score], out: Path | None) -> ScoreReport:
+    suggested = [score.action for score in scores if score.action is not None]
+    return ScoreReport(
+        run=run,
+        by_status=dict(Counter(score.status_reason or score.status for score in scores)),
+        by_band=dict(Counter(score.band for score in scores if score.band)),
+        by_action=dict(Counter(action.code for action in suggested).most_common()),
+        expected_gain=sum(a.expected_gain for a in suggested if a.group == "treat"),
+        out=out,
+    )
+
+
+def _counts(what: str, counts: dict[str, int]) -> str:
+    return f"{what}: " + (", ".join(f"{n} {name}" for name, n in counts.items()) or "none")

@@ -1,0 +1,61 @@
+"""What every score of a shop depends on besides the customer, put together in one place."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from churnguard.clock import to_us
+from churnguard.events.timeline import Timeline
+from churnguard.features.build import FeatureRows, build_features
+from churnguard.jobs.champion import LoadedChampion
+from churnguard.jobs.ports import Shop
+from churnguard.policy.holdout import Holdout
+from churnguard.policy.playbook import Playbook, read_playbook
+from churnguard.project.layout import Layout
+from churnguard.project.secrets import holdout_key
+from churnguard.scoring.compose import ScoringContext
+
+
+def scoring_context(shop: Shop, champion: LoadedChampion, *, as_of: datetime) -> ScoringContext:
+    """Return what scores at an instant depend on: model, playbook, holdout, settings, freshness."""
+    layout, settings = Layout(shop.root), shop.settings
+    facts = champion.bundle.facts
+    population = champion.bundle.population
+    used = population.name_at(to_us(as_of)) if population is not None else None
+    return ScoringContext(
+        model=champion.bundle.model,
+        model_name=champion.named(used),
+        catalogue=champion.bundle.catalogue,
+        playbook=_playbook(layout.playbook, layout.playbook.stat().st_mtime_ns),
+        holdout=Holdout(holdout_key(layout, shop.environ), share=settings.control_share),
+        shop_mean_spend=facts.mean_spend,
+        horizon_days=facts.horizon_days,
+        look_back_days=facts.look_back_days,
+        bands=settings.bands,
+        margin=settings.margin,
+        data_through=shop.events.data_through(as_of),
+        stale_after=timedelta(hours=settings.stale_after_hours),
+    )
+
+
+def feature_rows(timeline: Timeline, champion: LoadedChampion, *, as_of: datetime) -> FeatureRows:
+    """Return one row of signals for every customer of a timeline."""
+    customers = np.arange(len(timeline.customer_ids), dtype=np.int32)
+    return build_features(
+        timeline,
+        champion.bundle.catalogue,
+        customers,
+        np.full(len(customers), to_us(as_of), dtype=np.int64),
+        population=champion.bundle.population,
+    )
+
+
+@lru_cache(maxsize=8)
+def _playbook(path: Path, changed: int) -> Playbook:
+    """Read a playbook once for each time it is edited."""
+    del changed
+    return read_playbook(path)
