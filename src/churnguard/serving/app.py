@@ -1,0 +1,89 @@
+"""Put the app together: endpoints, walls and pages round one shop and its champion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastapi import FastAPI
+
+from churnguard import __version__
+from churnguard.jobs.ports import Shop
+from churnguard.serving import actions, at_risk, health, model, problems, reference, scores
+from churnguard.serving.access_log import AccessLog
+from churnguard.serving.auth import KeyRing
+from churnguard.serving.door import Champion, Door, Scorer
+from churnguard.serving.headers import SecurityHeaders
+from churnguard.serving.limits import LARGEST_BODY, LOOPBACK, BodyLimit, KnownHosts
+from churnguard.serving.polling import lifespan_of
+
+_ABOUT = """
+Which customers of an online shop are drifting away, why, and what is worth doing about it.
+
+Send an API key as `Authorization: Bearer cg_live_...`. Errors are `application/problem+json`
+(RFC 9457). Instants are ISO 8601; a time without a zone is read in the shop's own.
+"""
+
+
+def create_app(
+    shop: Shop,
+    champion: Champion,
+    *,
+    open_desk: bool = False,
+    scorer: Scorer | None = None,
+    allowed_hosts: Sequence[str] | None = None,
+    largest_body: int = LARGEST_BODY,
+    poll_seconds: float = 2.0,
+) -> FastAPI:
+    """Return the app that serves one shop.
+
+    Parameters
+    ----------
+    shop : Shop
+        The opened project.
+    champion : Champion
+        The model of the moment; refreshed at the start and every ``poll_seconds``.
+    open_desk : bool
+        Let everybody in at the desk, for the demo; then only loopback hosts are answered.
+    scorer : Scorer, optional
+        How customers are scored; ``churnguard.jobs.score_customer.score_customers`` if left out.
+    allowed_hosts : sequence of str, optional
+        Host names that are answered; all if left out, unless ``open_desk``.
+    largest_body : int
+        Bytes that a request's body may have.
+    poll_seconds : float
+        Seconds between two looks for a new champion.
+
+    Examples
+    --------
+    >>> from churnguard.testing import FakeChampion, FakeScorer, fake_shop
+    >>> app = create_app(fake_shop(), FakeChampion(), scorer=FakeScorer())
+    >>> app.title
+    'ChurnGuard'
+    """
+    app = FastAPI(
+        title="ChurnGuard",
+        version=__version__,
+        description=_ABOUT.strip(),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan_of(champion, seconds=poll_seconds),
+    )
+    app.state.door = Door(shop, champion, scorer or _real_scorer())
+    app.state.keys = KeyRing(shop)
+    for room in (scores, at_risk, actions, model, health, reference):
+        app.include_router(room.router)
+    problems.install(app)
+    hosts = allowed_hosts or (LOOPBACK if open_desk else ("*",))
+    # The last one added is the outermost.
+    app.add_middleware(BodyLimit, largest=largest_body)
+    app.add_middleware(KnownHosts, hosts=hosts)
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(AccessLog)
+    return app
+
+
+def _real_scorer() -> Scorer:
+    from churnguard.jobs.score_customer import score_customers
+
+    return score_customers

@@ -1,0 +1,5 @@
+"""Whether the process lives, and whether it can answer."""
+
+from churnguard.serving.health.endpoints import router
+
+__all__ = ["router"]

@@ -1,0 +1,123 @@
+"""What a request may be: for a host we know, with a body of bounded size, in sound JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import orjson
+from fastapi import Request
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from churnguard.serving.problems import Problem, answer
+
+LARGEST_BODY = 1_000_000
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+
+
+class BodyLimit:
+    """Refuse bodies of more than so many bytes, announced or streamed."""
+
+    def __init__(self, app: ASGIApp, largest: int = LARGEST_BODY) -> None:
+        self.app = app
+        self.largest = largest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        if not announced.isdigit() or int(announced[:20]) > self.largest:
+            await answer(Request(scope), self._problem())(scope, receive, send)
+            return
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self.largest:
+                raise HTTPException(413, self._problem().detail)
+            return message
+
+        await self.app(scope, counted, send)
+
+    def _problem(self) -> Problem:
+        return Problem(
+            413,
+            "body-too-large",
+            "The body is too large",
+            f"A body may have {self.largest} bytes.",
+            hint="Send it in smaller parts.",
+            headers={"Connection": "close"},
+        )
+
+
+class KnownHosts:
+    """Refuse requests for a host that we are not; a wall against DNS rebinding.
+
+    Parameters
+    ----------
+    hosts : sequence of str
+        Names without port; ``*.example.com`` stands for every name below, ``*`` for all.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Sequence[str]) -> None:
+        self.app = app
+        self.hosts = tuple(host.lower() for host in hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http" or self._known(dict(scope["headers"]).get(b"host", b"")):
+            await self.app(scope, receive, send)
+            return
+        problem = Problem(
+            421,
+            "wrong-host",
+            "This server does not answer for that host",
+            "The Host header names a host that is not served here.",
+            hint="Use the address under which ChurnGuard is served, or allow this host.",
+        )
+        await answer(Request(scope), problem)(scope, receive, send)
+
+    def _known(self, header: bytes) -> bool:
+        host = host_of(header.decode("latin-1"))
+        return any(
+            rule in ("*", host) or (rule.startswith("*.") and host.endswith(rule[1:]))
+            for rule in self.hosts
+        )
+
+
+def host_of(authority: str) -> str:
+    """Return the host of ``host:port``, in lower case.
+
+    Examples
+    --------
+    >>> host_of("Localhost:8000"), host_of("[::1]:8000"), host_of("[::1]")
+    ('localhost', '[::1]', '[::1]')
+    """
+    if authority.startswith("["):
+        return authority.partition("]")[0].lower() + "]"
+    return authority.partition(":")[0].lower()
+
+
+class SoundJsonRoute(APIRoute):
+    """A route whose body must be strict JSON: no NaN, no endless nesting, UTF-8 only."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler that reads the body with orjson."""
+        handler = super().get_route_handler()
+
+        async def sound(request: Request) -> Response:
+            return await handler(_SoundRequest(request.scope, request.receive))
+
+        return sound
+
+
+class _SoundRequest(Request):
+    async def json(self) -> Any:
+        return orjson.loads(await self.body())

@@ -1,0 +1,76 @@
+"""``GET /v1/customers/{id}/score`` and ``POST /v1/scores``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from churnguard.clock import parse_instant
+from churnguard.errors import CustomerNotFound
+from churnguard.serving.answers import Json
+from churnguard.serving.auth import Caller, Reader
+from churnguard.serving.limits import SoundJsonRoute
+from churnguard.serving.problems import problem_responses
+from churnguard.serving.scores.schemas import (
+    CustomerId,
+    ScoreAnswer,
+    ScoresAnswer,
+    ScoresRequest,
+)
+
+router = APIRouter(tags=["scores"], route_class=SoundJsonRoute)
+
+
+@router.get(
+    # ":path" lets an id hold a slash.
+    "/v1/customers/{customer_id:path}/score",
+    response_model=ScoreAnswer,
+    responses=problem_responses(400, 401, 403, 404, 422, 503),
+    summary="Score one customer",
+)
+def get_score(
+    caller: Reader,
+    customer_id: Annotated[CustomerId, Path(description="The shop's own id.", examples=["C123"])],
+    *,
+    explain: Annotated[bool, Query(description="With the reasons behind the number.")] = False,
+    as_of: Annotated[
+        str | None,
+        Query(
+            description="Look back from this instant; now if left out.",
+            examples=["2026-11-21", "2026-11-21T08:00:00Z"],
+        ),
+    ] = None,
+) -> Json:
+    """Compute the features from the customer's events as they were known at `as_of`, and score.
+
+    A known customer answers 200, also when the data cannot carry a number (`status` says why);
+    an unknown one answers 404.
+    """
+    (score,) = caller.door.score([customer_id], as_of=_instant(caller, as_of), explain=explain)
+    if score.status == "unknown":
+        raise CustomerNotFound(
+            "There is no customer with this id.", hint="Ids are those of your own events."
+        )
+    return Json(score.to_dict())
+
+
+@router.post(
+    "/v1/scores",
+    response_model=ScoresAnswer,
+    responses=problem_responses(400, 401, 403, 413, 422, 503),
+    summary="Score up to 1,000 customers",
+)
+def post_scores(caller: Reader, body: ScoresRequest) -> Json:
+    """Score each item, in the order asked; an unknown id is a row with status `unknown`."""
+    asked = [item.customer_id for item in body.items]
+    once = list(dict.fromkeys(asked))
+    instant = _instant(caller, body.as_of)
+    found = caller.door.score(once, as_of=instant, explain=body.explain) if once else []
+    by_id = {score.customer_id: score.to_dict() for score in found}
+    return Json({"scores": [by_id[customer_id] for customer_id in asked]})
+
+
+def _instant(caller: Caller, text: str | None) -> datetime | None:
+    return None if text is None else parse_instant(text, caller.door.shop.settings.timezone)

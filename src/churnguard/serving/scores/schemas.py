@@ -1,0 +1,161 @@
+"""What goes in and out when scores are asked for.
+
+The answers are written by ``Score.to_dict``; the models here document them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+MOST_ITEMS = 1000
+
+# No control characters: no store and no log takes them well, and no shop has them in ids.
+CustomerId = Annotated[
+    str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")
+]
+
+EXAMPLE: dict[str, Any] = {
+    "customer_id": "C123",
+    "status": "scored",
+    "status_reason": None,
+    "churn_risk": 0.71,
+    "interval": [0.62, 0.79],
+    "band": "high",
+    "segment": "loyal",
+    "horizon_days": 90,
+    "as_of": "2026-11-21T08:00:00Z",
+    "data_through": "2026-11-21T07:59:41Z",
+    "stale": False,
+    "degraded": False,
+    "margin": 0.89,
+    "base_margin": 0.01,
+    "reasons": [
+        {
+            "code": "login_gap_ratio",
+            "family": "recency",
+            "effect": 0.88,
+            "effect_points": 0.18,
+            "value": 3.4,
+            "usual": 1.0,
+            "text": {
+                "en": "Last seen 24 days ago; usually every 7",
+                "he": "ביקור אחרון לפני 24 ימים; בדרך כלל כל 7",
+            },
+        }
+    ],
+    "expected_value": 118.0,
+    "action": {
+        "code": "cart_reminder",
+        "channel": "email",
+        "expected_gain": 9.4,
+        "cost": 0.4,
+        "basis": "prior",
+        "group": "treat",
+        "propensity": 0.9,
+        "decision_id": "5e0c7c1d9f",
+        "not_eligible": {},
+    },
+    "model": {
+        "version": "12",
+        "bundle": "sha256:1b2c",
+        "calibration": "beta-3",
+        "population": "2026-11-16",
+    },
+}
+
+
+class ReasonAnswer(BaseModel):
+    """One reason behind a score: a family of signals, told by its strongest."""
+
+    code: str = Field(description="The strongest signal's name.")
+    family: str = Field(description="The family of signals whose effects are summed.")
+    effect: float = Field(
+        description="Log-odds; all effects sum exactly from base_margin to margin."
+    )
+    effect_points: float = Field(description="Its share in risk points, for people.")
+    value: float | None = Field(description="The signal now.")
+    usual: float | None = Field(description="What is usual for this customer, or for peers.")
+    text: dict[str, str] = Field(description="One sentence a language, with the own numbers.")
+
+
+class ActionAnswer(BaseModel):
+    """The action that is worth its cost; leaving the customer alone is one."""
+
+    code: str
+    channel: str
+    expected_gain: float = Field(description="Prevented churn x expected value - cost; money.")
+    cost: float = Field(description="Money that the action costs.")
+    basis: Literal["prior", "learned"]
+    group: Literal["treat", "control"] = Field(description="control is held out: do not contact.")
+    propensity: float = Field(description="The probability with which the group was drawn.")
+    decision_id: str | None = Field(description="Report the outcome to /v1/actions/{id}/outcome.")
+    not_eligible: dict[str, str] = Field(description="Why other actions were passed over.")
+
+
+class ModelNameAnswer(BaseModel):
+    """Which model spoke."""
+
+    version: str
+    bundle: str
+    calibration: str
+    population: str | None
+
+
+class ScoreAnswer(BaseModel):
+    """One customer's churn risk at one instant, or why there is no number."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    customer_id: str
+    status: Literal["scored", "abstained", "objected", "restricted", "unknown"]
+    status_reason: str | None = Field(description="Why there is no number, as a code.")
+    churn_risk: float | None = Field(
+        description="Calibrated probability of no order in the next horizon_days."
+    )
+    interval: tuple[float, float] | None = Field(
+        description="90 % interval for the churn rate among customers with this score."
+    )
+    band: Literal["low", "medium", "high"] | None
+    segment: str | None
+    horizon_days: int
+    as_of: str = Field(description="Only what was known before this instant was used.")
+    data_through: str | None = Field(description="The newest event that was known.")
+    stale: bool = Field(description="The data are older than the shop's limit.")
+    degraded: bool = Field(description="A stand-in answered.")
+    margin: float | None = Field(description="Log-odds of churn_risk.")
+    base_margin: float | None
+    reasons: list[ReasonAnswer] | None = Field(description="Given with explain=true.")
+    expected_value: float | None = Field(description="Margin expected over the horizon; money.")
+    action: ActionAnswer | None
+    model: ModelNameAnswer | None
+
+
+class ScoreItem(BaseModel):
+    """One customer to score."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    customer_id: CustomerId
+
+
+class ScoresRequest(BaseModel):
+    """Customers to score, all at the same instant."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"items": [{"customer_id": "C123"}, {"customer_id": "C124"}]}]
+        },
+    )
+
+    items: list[ScoreItem] = Field(max_length=MOST_ITEMS)
+    explain: bool = Field(False, description="With reasons; costs about a millisecond each.")
+    as_of: str | None = Field(None, description="Look back from this instant; now if left out.")
+
+
+class ScoresAnswer(BaseModel):
+    """One score for each item, in the order asked; unknown ids have status unknown."""
+
+    scores: list[ScoreAnswer]
