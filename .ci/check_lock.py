@@ -19,9 +19,11 @@ def compile_lock(uv: str, target: Path, *, upgrade: bool) -> None:
     """Resolve into ``target``; pins already in it are kept unless ``upgrade``."""
     options = ["--upgrade"] if upgrade else []
     subprocess.run(
-        [uv, "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-header"]
-        + ["--no-annotate", "--group", "dev", "pyproject.toml", "--output-file", str(target)]
-        + options,
+        [
+            *(uv, "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-header"),
+            *("--no-annotate", "--group", "dev", "pyproject.toml", "--output-file", str(target)),
+            *options,
+        ],
         check=True,
         stdout=subprocess.DEVNULL,
     )

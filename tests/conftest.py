@@ -1,7 +1,7 @@
 """What every test may ask for, and the promise that a missing resource is said plainly.
 
-A test that needs a resource (public data, Chromium, Java, root) is skipped with the reason where it is
-missing. ``CHURNGUARD_REQUIRE=data,java,...`` turns such a skip into a failure.
+A test that needs a resource (public data, Chromium, Java, root) is skipped with the reason where it
+is missing. ``CHURNGUARD_REQUIRE=data,java,...`` turns such a skip into a failure.
 """
 
 from __future__ import annotations

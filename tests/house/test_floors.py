@@ -62,8 +62,8 @@ def test_help_imports_nothing_heavy(words: list[str]) -> None:
         "import sys\nfrom churnguard.cli import main\n"
         f"sys.argv = ['churnguard', *{words!r}]\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "heavy = {'numpy', 'pandas', 'pyarrow', 'lightgbm', 'sklearn', 'mlflow', 'numba', 'fastapi',"
-        " 'sqlalchemy', 'rich', 'scipy', 'matplotlib'}\n"
+        "heavy = {'numpy', 'pandas', 'pyarrow', 'lightgbm', 'sklearn', 'mlflow', 'numba',"
+        " 'fastapi', 'sqlalchemy', 'rich', 'scipy', 'matplotlib'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,11 +7,45 @@ from datetime import datetime
 
 from churnguard.errors import ModelNotFound
 from churnguard.events.timeline import Timeline
-from churnguard.jobs.champion import NO_CHAMPION_HINT, LoadedChampion
+from churnguard.jobs.champion import NO_CHAMPION_HINT, LoadedChampion, champion_for
 from churnguard.jobs.ports import Shop
 from churnguard.jobs.scoring_context import feature_rows, scoring_context
 from churnguard.scoring.compose import compose_scores, score_without_number
 from churnguard.scoring.score import Score
+
+
+def score(
+    shop: Shop,
+    customer_ids: Sequence[str],
+    *,
+    as_of: datetime | None = None,
+    explain: bool = False,
+) -> list[Score]:
+    """Score customers with the champion that may speak about the instant.
+
+    Parameters
+    ----------
+    shop : Shop
+        From :func:`churnguard.open_shop`.
+    customer_ids : sequence of str
+        Whom.
+    as_of : datetime, optional
+        The cutoff; now when not given.
+    explain : bool
+        Give reasons.
+
+    Returns
+    -------
+    list of Score
+        In the order of the ids.
+
+    Raises
+    ------
+    ModelNotFound
+        If there is no champion yet.
+    """
+    champion = champion_for(shop, as_of)
+    return score_customers(shop, champion, customer_ids, as_of=as_of, explain=explain)
 
 
 def score_customers(
