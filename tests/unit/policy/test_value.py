@@ -1,0 +1,56 @@
+"""Expected value: own spend as far as it can be trusted, the shop's mean for the rest."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from churnguard.policy.value import expected_values, mean_spend
+
+
+def value(spend, orders, **changes):
+    given = {"shop_mean_spend": 200.0, "horizon_days": 365, "margin": 1.0} | changes
+    return expected_values(np.array([spend]), np.array([orders]), **given)[0]
+
+
+@pytest.mark.parametrize(
+    ("spend", "orders", "expected"),
+    [
+        (800.0, 2.0, 500.0),
+        (800.0, 0.0, 200.0),
+        (0.0, 2.0, 100.0),
+        (-50.0, 2.0, 100.0),
+        (math.nan, 2.0, 200.0),
+        (800.0, math.nan, 200.0),
+        (math.nan, math.nan, 200.0),
+    ],
+)
+def test_credibility(spend, orders, expected):
+    """Two orders count half with k = 2; what is not known counts not at all."""
+    assert value(spend, orders) == expected
+
+
+def test_horizon_and_margin_scale_it():
+    """Value is margin over the horizon, not spend over a year."""
+    assert value(800.0, 2.0, horizon_days=73, margin=0.3) == pytest.approx(500 * 0.2 * 0.3)
+
+
+def test_more_orders_mean_more_trust_in_own_spend():
+    """The estimate moves from the shop's mean towards own spend and never past it."""
+    values = [value(800.0, float(orders)) for orders in range(0, 200, 10)]
+    assert values == sorted(values)
+    assert values[0] == 200
+    assert 790 < values[-1] < 800
+
+
+def test_a_shop_that_lost_money_is_worth_nothing_rather_than_less():
+    """A mean below zero (all refunds) never makes a value negative."""
+    assert value(math.nan, 0.0, shop_mean_spend=-10.0) == 0
+
+
+def test_mean_spend_of_nobody_is_nothing():
+    """No customers, no mean, no warning."""
+    assert mean_spend(np.array([])) == 0
+    assert mean_spend(np.array([math.nan])) == 0
