@@ -1,0 +1,274 @@
+"""Rows: the pleasant side of the kernel, in which signals are written.
+
+A row is a customer at a cutoff ``T``. ``rows.events("order_completed").count(days=90)`` looks at
+``[T - 90 days, T)``; without ``days`` at everything before ``T``. Every method returns one float64
+a row, NaN where there is nothing to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnguard.clock import DAY_US
+from churnguard.events.timeline import MISSING
+from churnguard.features import kernel
+from churnguard.features.population import Population
+from churnguard.features.tracks import PreparedTrack, Tracks, scale
+
+Ints = NDArray[np.int64]
+Codes = NDArray[np.int32]
+Floats = NDArray[np.float64]
+
+NEVER = int(MISSING)
+"""The instant of something that has not happened; before every other instant."""
+
+
+class Rows:
+    """Customers at cutoffs, and what was known of each.
+
+    Parameters
+    ----------
+    tracks : Tracks
+        The prepared timeline.
+    customers : ndarray of int32, shape (n,)
+        Customer codes.
+    cutoffs : ndarray of int64, shape (n,)
+        Microseconds UTC.
+    population : Population, optional
+        What was fitted over all customers.
+    """
+
+    def __init__(
+        self,
+        tracks: Tracks,
+        customers: Codes,
+        cutoffs: Ints,
+        *,
+        population: Population | None = None,
+    ) -> None:
+        self.customers = customers
+        self.cutoffs = cutoffs
+        self.population = population
+        self._tracks = tracks
+        self._events: dict[str, EventRows] = {}
+
+    def __len__(self) -> int:
+        return len(self.customers)
+
+    def events(self, name: str) -> EventRows:
+        """Return one kind of event as the rows see it; ``cart_abandoned`` is derived."""
+        if name not in self._events:
+            self._events[name] = EventRows(self, self._tracks.track(name))
+        return self._events[name]
+
+
+class EventRows:
+    """One kind of event before each row's cutoff; see the module for windows.
+
+    Windows are given by ``days`` (how far back they begin), ``until`` (how far back they end; 0 is
+    the cutoff) or ``after`` (an instant a row, not included; from :meth:`last_at`).
+    """
+
+    def __init__(self, rows: Rows, track: PreparedTrack) -> None:
+        self._rows = rows
+        self._track = track
+        self._bounds: dict[object, tuple[Ints, Ints]] = {}
+        self._narrower: dict[object, EventRows] = {}
+        self._gaps: dict[object, Gaps] = {}
+
+    @cached_property
+    def _first(self) -> Ints:
+        return self._track.offsets[self._rows.customers]
+
+    @cached_property
+    def _end(self) -> Ints:
+        high = self._track.offsets[self._rows.customers + 1]
+        return kernel.first_at(self._track.occurred, self._first, high, self._rows.cutoffs)
+
+    def where(self, column: str, equals: float | str) -> EventRows:
+        """Return only the events whose column holds a number or a word."""
+        return self._narrow(("where", column, equals), lambda t: t.where(column, equals))
+
+    def known(self, column: str) -> EventRows:
+        """Return only the events whose column is not missing."""
+        return self._narrow(("known", column), lambda t: t.where_known(column))
+
+    def visits(self, apart_days: float = 1.0) -> EventRows:
+        """Return only the events that begin a visit, at least so long after the one before."""
+        return self._narrow(("visits", apart_days), lambda t: t.visits(apart_days))
+
+    def bounds(
+        self, days: float | None = None, *, until: float = 0.0, after: Ints | None = None
+    ) -> tuple[Ints, Ints]:
+        """Return first and last place (not included) of the window in the track, one a row."""
+        if after is not None:
+            return self._from(after + 1), self._end
+        if (days, until) not in self._bounds:
+            low = self._first if days is None else self._back(days)
+            self._bounds[days, until] = low, self._end if until == 0 else self._back(until)
+        return self._bounds[days, until]
+
+    def count(
+        self, days: float | None = None, *, until: float = 0.0, after: Ints | None = None
+    ) -> Floats:
+        """Return how many events there are in the window."""
+        low, high = self.bounds(days, until=until, after=after)
+        return (high - low).astype(np.float64)
+
+    def sum(
+        self,
+        column: str,
+        days: float | None = None,
+        *,
+        until: float = 0.0,
+        after: Ints | None = None,
+    ) -> Floats:
+        """Return the sum of a column over the window; what is missing adds nothing."""
+        low, high = self.bounds(days, until=until, after=after)
+        sums = self._track.sums(column)
+        return (sums[high] - sums[low]) / scale(column)
+
+    def mean(self, column: str, days: float | None = None, *, until: float = 0.0) -> Floats:
+        """Return the mean of a column over the window, NaN where it has no number."""
+        low, high = self.bounds(days, until=until)
+        sums, presence = self._track.sums(column), self._track.presence(column)
+        return ratio((sums[high] - sums[low]) / scale(column), presence[high] - presence[low])
+
+    def median(
+        self, column: str, days: float | None = None, *, until: float = 0.0, skip_last: int = 0
+    ) -> Floats:
+        """Return the median of a column over the window, less its newest ``skip_last`` events."""
+        low, high = self.bounds(days, until=until)
+        high = np.maximum(high - skip_last, low) if skip_last else high
+        return kernel.window_median(self._track.column(column), low, high, scale(column))
+
+    def trend(self, column: str, days: float | None = None) -> Floats:
+        """Return the slope of a column over time, as a share of its mean per 30 days."""
+        low, high = self.bounds(days)
+        return kernel.window_trend(self._track.occurred, self._track.column(column), low, high)
+
+    def distinct(self, column: str, days: float | None = None, *, until: float = 0.0) -> Floats:
+        """Return how many different words a column holds in the window."""
+        low, high = self.bounds(days, until=until)
+        return kernel.window_distinct(self._track.previous(column), low, high)
+
+    def streak(self, column: str, equals: float, days: float | None = None) -> Floats:
+        """Return how many of the newest events in a row hold a number."""
+        low, high = self.bounds(days)
+        wanted = round(equals * scale(column))
+        return kernel.window_streak(self._track.column(column), low, high, wanted)
+
+    def gaps(self, days: float | None = None) -> Gaps:
+        """Return the gaps between neighbouring events of the window."""
+        if days not in self._gaps:
+            low, high = self.bounds(days)
+            self._gaps[days] = Gaps(kernel.gap_statistics(self._track.occurred, low, high))
+        return self._gaps[days]
+
+    def last(self, column: str, nth: int = 1) -> Floats:
+        """Return the number of the newest event (``nth=2``: the one before it)."""
+        place, there = self._place(nth)
+        if not len(self._track.occurred):
+            return np.full(len(there), np.nan)
+        numbers = self._track.column(column)[place]
+        return np.where(there & (numbers != MISSING), numbers / scale(column), np.nan)
+
+    def last_at(self, nth: int = 1) -> Ints:
+        """Return the instant of the newest event, ``NEVER`` where there is none."""
+        place, there = self._place(nth)
+        return self._instants(place, there)
+
+    def first_at(self) -> Ints:
+        """Return the instant of the first event, ``NEVER`` where there is none."""
+        return self._instants(np.minimum(self._first, len(self._track.occurred) - 1), self._any)
+
+    def since_last(self, nth: int = 1) -> Floats:
+        """Return days from the newest event (``nth=2``: the one before it) to the cutoff."""
+        return days_between(self.last_at(nth), self._rows.cutoffs)
+
+    def since_first(self) -> Floats:
+        """Return days from the first event to the cutoff."""
+        return days_between(self.first_at(), self._rows.cutoffs)
+
+    @cached_property
+    def _any(self) -> NDArray[np.bool_]:
+        return self._end > self._first
+
+    def _place(self, nth: int) -> tuple[Ints, NDArray[np.bool_]]:
+        place = self._end - nth
+        return np.maximum(place, 0), place >= self._first
+
+    def _instants(self, place: Ints, there: NDArray[np.bool_]) -> Ints:
+        if not len(self._track.occurred):
+            return np.full(len(there), NEVER)
+        return np.where(there, self._track.occurred[place], NEVER)
+
+    def _back(self, days: float) -> Ints:
+        return self._from(self._rows.cutoffs - round(days * DAY_US))
+
+    def _from(self, instants: Ints) -> Ints:
+        return kernel.first_at(self._track.occurred, self._first, self._end, instants)
+
+    def _narrow(self, key: object, make: Callable[[PreparedTrack], PreparedTrack]) -> EventRows:
+        if key not in self._narrower:
+            self._narrower[key] = EventRows(self._rows, make(self._track))
+        return self._narrower[key]
+
+
+class Gaps:
+    """Statistics of gaps between events, in days; NaN where there are too few gaps."""
+
+    def __init__(self, statistics: Floats) -> None:
+        self._statistics = statistics
+
+    def count(self) -> Floats:
+        """Return the number of gaps."""
+        return self._statistics[0]
+
+    def mean(self) -> Floats:
+        """Return the mean gap."""
+        return self._statistics[1]
+
+    def sd(self) -> Floats:
+        """Return the standard deviation (n - 1)."""
+        return self._statistics[2]
+
+    def median(self) -> Floats:
+        """Return the median gap."""
+        return self._statistics[3]
+
+    def spread(self) -> Floats:
+        """Return the median distance of the gaps from their median."""
+        return self._statistics[4]
+
+    def longest(self) -> Floats:
+        """Return the longest gap."""
+        return self._statistics[5]
+
+
+def ratio(above: NDArray[Any], below: NDArray[Any]) -> Floats:
+    """Return ``above / below``, NaN where ``below`` is zero or either is missing.
+
+    Examples
+    --------
+    >>> ratio(np.array([1.0, 1.0]), np.array([4.0, 0.0])).tolist()
+    [0.25, nan]
+    """
+    return np.divide(above, below, out=np.full(len(above), np.nan), where=below != 0)
+
+
+def days_between(start: Ints, end: Ints) -> Floats:
+    """Return days from one instant to another, NaN where either is ``NEVER``.
+
+    Examples
+    --------
+    >>> days_between(np.array([0, NEVER]), np.array([DAY_US, DAY_US])).tolist()
+    [1.0, nan]
+    """
+    there = (start != NEVER) & (end != NEVER)
+    return np.where(there, (end - start) / DAY_US, np.nan)

@@ -1,0 +1,182 @@
+"""Tracks made ready for many rows: prefix sums, earlier places of a word, narrower tracks.
+
+All of it is made when a signal first asks for it, and then shared by signals and blocks of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnguard.clock import DAY_US
+from churnguard.events.schema import MONEY_SCALE
+from churnguard.events.timeline import MISSING, MONEY_COLUMNS, WORD_COLUMNS, Timeline, Track
+from churnguard.features import kernel
+from churnguard.features.carts import abandoned_carts
+
+Ints = NDArray[np.int64]
+Codes = NDArray[np.int32]
+
+CART_ABANDONED = "cart_abandoned"
+"""The derived event: see ``churnguard.features.carts``."""
+
+
+class PreparedTrack:
+    """One kind of event (or part of it) with everything the row primitives need."""
+
+    def __init__(
+        self,
+        offsets: Ints,
+        occurred: Ints,
+        *,
+        read: Callable[[str], NDArray[Any]],
+        code: Callable[[str, str], int],
+    ) -> None:
+        self.offsets = offsets
+        self.occurred = occurred
+        self._read = read
+        self._code = code
+        self._made: dict[tuple[object, ...], Any] = {}
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Return a column: int64 numbers (``MISSING``) or int32 codes (-1)."""
+        return self._once(("column", name), lambda: self._read(name))
+
+    def sums(self, name: str) -> Ints:
+        """Return prefix sums of a column of numbers; what is missing adds nothing."""
+        return self._once(("sums", name), lambda: _prefix(_or_zero(self.column(name))))
+
+    def presence(self, name: str) -> Ints:
+        """Return prefix counts of the numbers of a column that are not missing."""
+        return self._once(("presence", name), lambda: _prefix(self.column(name) != MISSING))
+
+    def previous(self, name: str) -> Ints:
+        """Return the place of the customer's event before with the same word, -1 for the first.
+
+        A missing word is no word: its place before is set past every window, so it never counts.
+        """
+        return self._once(("previous", name), lambda: self._previous(self.column(name)))
+
+    def where(self, name: str, equals: float | str) -> PreparedTrack:
+        """Return the track of those events whose column has a number or a word."""
+        return self._once(("where", name, equals), lambda: self._kept(self._equal(name, equals)))
+
+    def where_known(self, name: str) -> PreparedTrack:
+        """Return the track of those events whose column is not missing."""
+        missing = -1 if name in WORD_COLUMNS else MISSING
+        return self._once(("known", name), lambda: self._kept(self.column(name) != missing))
+
+    def visits(self, apart_days: float) -> PreparedTrack:
+        """Return the track of those events that begin a visit."""
+
+        def made() -> PreparedTrack:
+            apart = int(apart_days * DAY_US)
+            return self._kept(kernel.visit_starts(self.occurred, self.offsets, apart))
+
+        return self._once(("visits", apart_days), made)
+
+    def _equal(self, name: str, equals: float | str) -> NDArray[np.bool_]:
+        if isinstance(equals, str):
+            return np.asarray(self.column(name) == self._code(name, equals))
+        return np.asarray(self.column(name) == round(equals * scale(name)))
+
+    def _kept(self, mask: NDArray[np.bool_]) -> PreparedTrack:
+        places = np.flatnonzero(mask)
+        return PreparedTrack(
+            np.searchsorted(places, self.offsets),
+            self.occurred[places],
+            read=lambda name: self.column(name)[places],
+            code=self._code,
+        )
+
+    def _previous(self, codes: Codes) -> Ints:
+        customers = np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+        key = customers * (int(codes.max(initial=0)) + 2) + codes
+        order = np.argsort(key, kind="stable")
+        previous = np.full(len(codes), -1, dtype=np.int64)
+        same = key[order[1:]] == key[order[:-1]]
+        previous[order[1:][same]] = order[:-1][same]
+        previous[codes < 0] = np.iinfo(np.int64).max
+        return previous
+
+    def _once(self, key: tuple[object, ...], make: Callable[[], Any]) -> Any:
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
+
+
+class Tracks:
+    """All tracks of a timeline, prepared: the input that blocks of rows share.
+
+    Parameters
+    ----------
+    timeline : Timeline
+        Events as sorted arrays.
+    """
+
+    def __init__(self, timeline: Timeline) -> None:
+        self.timeline = timeline
+        self._tracks: dict[str, PreparedTrack] = {}
+
+    def track(self, event: str) -> PreparedTrack:
+        """Return one kind of event, ``cart_abandoned`` included."""
+        if event not in self._tracks:
+            self._tracks[event] = (
+                self._carts() if event == CART_ABANDONED else self._prepared(event)
+            )
+        return self._tracks[event]
+
+    def late(self, customers: Codes, cutoffs: Ints) -> NDArray[np.bool_]:
+        """Mark rows that had late events: occurred before the cutoff, received at it or after."""
+        late = np.zeros(len(customers), dtype=bool)
+        for track, newest in self._slow:
+            first, end = track.offsets[customers], track.offsets[customers + 1]
+            last = kernel.first_at(track.occurred, first, end, cutoffs) - 1
+            late |= (last >= first) & (newest[last] >= cutoffs)
+        return late
+
+    @cached_property
+    def _slow(self) -> list[tuple[Track, Ints]]:
+        """Tracks that hold an event we were told of after it occurred, and the newest so far."""
+        tracks = [self.timeline.track(event) for event in self.timeline.events]
+        return [
+            (track, kernel.latest_received(track.received, track.offsets))
+            for track in tracks
+            if (track.received > track.occurred).any()
+        ]
+
+    def _prepared(self, event: str) -> PreparedTrack:
+        track = self.timeline.track(event)
+        return PreparedTrack(track.offsets, track.occurred, read=track.read, code=track.code)
+
+    def _carts(self) -> PreparedTrack:
+        carts = abandoned_carts(self.timeline)
+        columns = {"value": carts.value, "quantity": carts.quantity}
+        return PreparedTrack(
+            carts.offsets, carts.occurred, read=columns.__getitem__, code=lambda _name, _word: -2
+        )
+
+
+def scale(name: str) -> int:
+    """Return how many units one unit of a column of numbers is kept in.
+
+    Examples
+    --------
+    >>> scale("value"), scale("quantity")
+    (10000, 1)
+    """
+    return MONEY_SCALE if name in MONEY_COLUMNS else 1
+
+
+def _prefix(numbers: NDArray[Any]) -> Ints:
+    sums = np.zeros(len(numbers) + 1, dtype=np.int64)
+    np.cumsum(numbers, out=sums[1:])
+    return sums
+
+
+def _or_zero(numbers: Ints) -> Ints:
+    return np.where(numbers == MISSING, 0, numbers)

@@ -1,0 +1,202 @@
+"""What a signal's number is counted in, and how it is said in English and Hebrew.
+
+A unit turns a number into a phrase: "24 days" and "24 ימים", "1 order" and "הזמנה אחת". Hebrew has
+a form for two; money and signed numbers are isolated, so that they read rightly in Hebrew text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, get_args
+
+Language = Literal["en", "he"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+_ISOLATE, _POP = "\u2066", "\u2069"  # left-to-right isolate, and its end
+
+
+@dataclass(frozen=True)
+class Forms:
+    """The plural forms of a counted thing in one language; ``{n}`` is the number.
+
+    Attributes
+    ----------
+    one, two, other : str
+        For 1, for 2, for every other number.
+    none : str
+        For 0.
+    """
+
+    none: str
+    one: str
+    two: str
+    other: str
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What a number is counted in.
+
+    Attributes
+    ----------
+    name : str
+        A word for tables.
+    kind : {"count", "days", "money", "share", "times", "number"}
+        How the number is written.
+    forms : mapping of str to Forms
+        By language, for kinds ``count`` and ``days``.
+    usual : float or None
+        What is usual by the unit's very meaning: 1 for "times the usual".
+
+    Examples
+    --------
+    >>> DAYS.phrase(24.2, "en"), DAYS.phrase(1.0, "en"), DAYS.phrase(0.2, "en")
+    ('24 days', '1 day', 'less than a day')
+    >>> MONEY.phrase(1234.5, "en", currency="GBP"), SHARE.phrase(0.355, "en")
+    ('£1,234', '36%')
+    >>> TIMES.phrase(3.4, "en"), TIMES.phrase(3.4, "he")
+    ('3.4 times', 'פי 3.4')
+    """
+
+    name: str
+    kind: Literal["count", "days", "money", "share", "times", "number"]
+    forms: Mapping[str, Forms] | None = None
+    usual: float | None = None
+
+    def phrase(self, value: float, language: Language, *, currency: str = "USD") -> str:
+        """Return a number as a phrase.
+
+        Parameters
+        ----------
+        value : float
+            A finite number.
+        language : {"en", "he"}
+            The language of the sentence around it.
+        currency : str
+            The shop's ISO 4217 code, for money.
+        """
+        if self.kind == "money":
+            return _isolated(_money(value, currency, language), language)
+        if self.kind == "share":
+            return _isolated(f"{_number(value * 100, 0)}%", language)
+        if self.kind == "times":
+            text = _number(value, 0 if abs(value) >= 10 else 1)
+            return f"{text} times" if language == "en" else f"פי {text}"
+        if self.forms is None:
+            return _isolated(_number(value, 1), language)
+        if self.kind == "days" and 0 <= value < 1:
+            return "less than a day" if language == "en" else "פחות מיום"
+        return _counted(value, self.forms[language])
+
+
+def counted(name: str, *, en: tuple[str, str], he: tuple[str, str, str, str]) -> Unit:
+    """Return a unit of things that are counted.
+
+    Parameters
+    ----------
+    name : str
+        A word for tables.
+    en : tuple of str
+        Singular and plural, without the number.
+    he : tuple of str
+        Forms for none, one, two and more; the last one without the number.
+
+    Examples
+    --------
+    >>> parcels = counted(
+    ...     "parcels",
+    ...     en=("parcel", "parcels"),
+    ...     he=("אף חבילה", "חבילה אחת", "שתי חבילות", "חבילות"),
+    ... )
+    >>> parcels.phrase(0, "en"), parcels.phrase(2, "en"), parcels.phrase(2, "he")
+    ('no parcels', '2 parcels', 'שתי חבילות')
+    """
+    english = Forms(f"no {en[1]}", f"1 {en[0]}", f"2 {en[1]}", f"{{n}} {en[1]}")
+    return Unit(name, "count", {"en": english, "he": Forms(*he[:3], f"{{n}} {he[3]}")})
+
+
+def _counted(value: float, forms: Forms) -> str:
+    whole = round(value)
+    if whole in (0, 1, 2):
+        return (forms.none, forms.one, forms.two)[whole]
+    return forms.other.format(n=_number(whole, 0))
+
+
+def _number(value: float, digits: int) -> str:
+    text = f"{value:,.{digits}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text.replace("-", "\u2212")
+
+
+def _isolated(text: str, language: Language) -> str:
+    """Keep the order of signs and digits within right-to-left text."""
+    return text if language == "en" else f"{_ISOLATE}{text}{_POP}"
+
+
+@lru_cache(maxsize=4096)
+def _money(value: float, currency: str, language: Language) -> str:
+    from babel.numbers import format_currency
+
+    pattern = "¤#,##0" if abs(value) >= 100 else "¤#,##0.00"
+    text: str = format_currency(
+        value, currency, pattern, locale=language, currency_digits=abs(value) < 100
+    )
+    return text.replace("\u200f", "").replace("-", "\u2212")
+
+
+DAYS = Unit(
+    "days",
+    "days",
+    {
+        "en": Forms("0 days", "1 day", "2 days", "{n} days"),
+        "he": Forms("0 ימים", "יום אחד", "יומיים", "{n} ימים"),
+    },
+)
+MONEY = Unit("money", "money")
+SHARE = Unit("share", "share")
+TIMES = Unit("times the usual", "times", usual=1.0)
+NUMBER = Unit("number", "number")
+ORDERS = counted(
+    "orders", en=("order", "orders"), he=("אף הזמנה", "הזמנה אחת", "שתי הזמנות", "הזמנות")
+)
+LOGINS = counted(
+    "logins", en=("login", "logins"), he=("אף כניסה", "כניסה אחת", "שתי כניסות", "כניסות")
+)
+CARTS = counted("carts", en=("cart", "carts"), he=("אף עגלה", "עגלה אחת", "שתי עגלות", "עגלות"))
+ITEMS = counted("items", en=("item", "items"), he=("אף פריט", "פריט אחד", "שני פריטים", "פריטים"))
+PRODUCTS = counted(
+    "products", en=("product", "products"), he=("אף מוצר", "מוצר אחד", "שני מוצרים", "מוצרים")
+)
+CATEGORIES = counted(
+    "categories",
+    en=("category", "categories"),
+    he=("אף קטגוריה", "קטגוריה אחת", "שתי קטגוריות", "קטגוריות"),
+)
+SEARCHES = counted(
+    "searches", en=("search", "searches"), he=("אף חיפוש", "חיפוש אחד", "שני חיפושים", "חיפושים")
+)
+REFUNDS = counted(
+    "refunds", en=("refund", "refunds"), he=("אף החזר", "החזר אחד", "שני החזרים", "החזרים")
+)
+CANCELLATIONS = counted(
+    "cancellations",
+    en=("cancellation", "cancellations"),
+    he=("אף ביטול", "ביטול אחד", "שני ביטולים", "ביטולים"),
+)
+TICKETS = counted(
+    "tickets",
+    en=("service request", "service requests"),
+    he=("אף פנייה לשירות", "פנייה אחת לשירות", "שתי פניות לשירות", "פניות לשירות"),
+)
+EMAILS = counted(
+    "e-mails",
+    en=("e-mail", "e-mails"),
+    he=("אף הודעת דוא״ל", "הודעת דוא״ל אחת", "שתי הודעות דוא״ל", "הודעות דוא״ל"),
+)
+VIEWS = counted(
+    "views",
+    en=("product view", "product views"),
+    he=("אף צפייה במוצר", "צפייה אחת במוצר", "שתי צפיות במוצרים", "צפיות במוצרים"),
+)
