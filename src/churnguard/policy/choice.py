@@ -94,10 +94,14 @@ def choose_actions(
     n = len(table)
     chosen = np.zeros(n, dtype=np.int64)
     gains, costs = np.zeros(n), np.zeros(n)
+    at_stake, safe = risks * values, (1.0 - risks) * values
     for place, action in enumerate(actions[1:], start=1):
-        cost = action.cost + action.gives_away * ((1.0 - risks) * values)
-        gain = action.prevents * (risks * values) - cost
-        better = eligible(action, table, contact) & (gain > gains)
+        may = eligible(action, table, contact)
+        if not may.any():
+            continue
+        cost = action.cost + action.gives_away * safe
+        gain = action.prevents * at_stake - cost
+        better = may & (gain > gains)
         chosen[better] = place
         gains[better], costs[better] = gain[better], cost[better]
     return Choices(actions, chosen, gains, costs)
@@ -140,12 +144,13 @@ def why_not_eligible(
     dict of str to str
         By action code, in the order of the file.
     """
-    whys = {action.code: _why_not(action, table, row, contact) for action in playbook.actions}
+    values = table.row(row)
+    whys = {action.code: _why_not(action, values, row, contact) for action in playbook.actions}
     return {code: why for code, why in whys.items() if why}
 
 
-def _why_not(action: Action, table: SignalTable, row: int, contact: Contact) -> str:
-    whys = [action.when.why_not(table, row)]
+def _why_not(action: Action, values: Mapping[str, float], row: int, contact: Contact) -> str:
+    whys = [action.when.why_not(values)]
     if action.consent != "none":
         consent = contact.consent.get(action.consent)
         if consent is None or not consent[row]:

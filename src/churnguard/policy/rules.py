@@ -32,13 +32,29 @@ _COMPARISON = re.compile(
     rf"(?:(?P<number>{_NUMBER})(?:\s*\*\s*(?P<scaled>{_NAME}))?|(?P<other>{_NAME}))"
 )
 _PRESENCE = re.compile(rf"(?P<signal>{_NAME})\s+is\s+(?P<state>known|missing)")
-_SIGNS: Mapping[str, tuple[Callable[[Any, Any], Any], str]] = {
-    "<": (operator.lt, "below"),
-    "<=": (operator.le, "at most"),
-    "==": (operator.eq, "exactly"),
-    "!=": (operator.ne, "other than"),
-    ">=": (operator.ge, "at least"),
-    ">": (operator.gt, "above"),
+
+
+def _differs(left: Any, right: Any) -> Any:
+    """Tell whether two known numbers differ; unlike ``!=``, not for NaN."""
+    return (left < right) | (left > right)
+
+
+@dataclass(frozen=True)
+class _Sign:
+    """A sign: when it holds, when its opposite does (for NaN neither), and how it is said."""
+
+    holds: Callable[[Any, Any], Any]
+    fails: Callable[[Any, Any], Any]
+    words: str
+
+
+_SIGNS: Mapping[str, _Sign] = {
+    "<": _Sign(operator.lt, operator.ge, "below"),
+    "<=": _Sign(operator.le, operator.gt, "at most"),
+    "==": _Sign(operator.eq, _differs, "exactly"),
+    "!=": _Sign(_differs, operator.eq, "other than"),
+    ">=": _Sign(operator.ge, operator.lt, "at least"),
+    ">": _Sign(operator.gt, operator.le, "above"),
 }
 
 
@@ -76,6 +92,10 @@ class SignalTable:
         position = self.columns.get(name)
         return None if position is None else self.values[:, position]
 
+    def row(self, place: int) -> dict[str, float]:
+        """Return one customer's signals by name."""
+        return dict(zip(self.columns, self.values[place].tolist(), strict=True))
+
     def rows(self, chosen: NDArray[Any]) -> SignalTable:
         """Return the table of some rows (a mask or positions)."""
         return SignalTable(self.values[chosen], self.columns)
@@ -91,8 +111,12 @@ class Rule(Protocol):
     def truths(self, table: SignalTable) -> Truths:
         """Tell for each customer whether the rule holds: 1 yes, 0 not known, -1 no."""
 
-    def why_not(self, table: SignalTable, row: int) -> str:
-        """Say in words why the rule does not hold for one customer; empty when it does."""
+    def why_not(self, values: Mapping[str, float]) -> str:
+        """Say in words why the rule does not hold for one customer; empty when it does.
+
+        ``values`` are the customer's signals by name: NaN where one is not known for the customer,
+        left out where the shop's data do not carry it.
+        """
 
     def to_toml(self) -> Any:
         """Return the rule as it would stand in a playbook."""
@@ -124,24 +148,22 @@ class Comparison:
 
     def truths(self, table: SignalTable) -> Truths:
         """Tell for each customer whether the rule holds."""
-        left, right = table.column(self.signal), self._right(table)
+        left, right = table.column(self.signal), self._right(table.column)
         if left is None or right is None:
             return np.zeros(len(table), dtype=np.int8)
-        with np.errstate(invalid="ignore"):
-            holds = _SIGNS[self.sign][0](left, right)
-        truths = np.where(holds, np.int8(YES), np.int8(NO))
-        truths[np.isnan(left) | np.isnan(right)] = UNKNOWN
-        return truths
+        sign = _SIGNS[self.sign]
+        holds: NDArray[np.bool_] = sign.holds(left, right)
+        fails: NDArray[np.bool_] = sign.fails(left, right)
+        return holds.view(np.int8) - fails.view(np.int8)
 
-    def why_not(self, table: SignalTable, row: int) -> str:
+    def why_not(self, values: Mapping[str, float]) -> str:
         """Say in words why the rule does not hold for one customer."""
-        unknown = _unknown_signal(table, row, sorted(self.signals))
-        if unknown:
-            return unknown
-        if self.truths(table.rows(np.array([row])))[0] == YES:
+        for name in (self.signal, self.other):
+            if name is not None and (unknown := _why_unknown(name, values)):
+                return unknown
+        if _SIGNS[self.sign].holds(values[self.signal], self._right(values.get)):
             return ""
-        value = table.values[row, table.columns[self.signal]]
-        return f"{self.signal} is {_number(value)}, but must be {self._wanted()}"
+        return f"{self.signal} is {_number(values[self.signal])}, but must be {self._wanted()}"
 
     def to_toml(self) -> str:
         """Return the rule as it would stand in a playbook."""
@@ -153,14 +175,14 @@ class Comparison:
             right = self.other if self.number == 1 else f"{right} * {self.other}"
         return f"{self.signal} {self.sign} {right}"
 
-    def _right(self, table: SignalTable) -> Any:
+    def _right(self, signal: Callable[[str], Any]) -> Any:
         if self.other is None:
             return self.number
-        other = table.column(self.other)
+        other = signal(self.other)
         return None if other is None else self.number * other
 
     def _wanted(self) -> str:
-        words = _SIGNS[self.sign][1]
+        words = _SIGNS[self.sign].words
         if self.other is None:
             return f"{words} {_number(self.number)}"
         times = "" if self.number == 1 else f"{_number(self.number)} times "
@@ -185,13 +207,12 @@ class Presence:
         missing = np.ones(len(table), dtype=bool) if column is None else np.isnan(column)
         return np.where(missing == self.missing, np.int8(YES), np.int8(NO))
 
-    def why_not(self, table: SignalTable, row: int) -> str:
+    def why_not(self, values: Mapping[str, float]) -> str:
         """Say in words why the rule does not hold for one customer."""
+        unknown = _why_unknown(self.signal, values)
         if self.missing:
-            column = table.column(self.signal)
-            known = column is not None and not math.isnan(column[row])
-            return f"{self.signal} is known, but must be missing" if known else ""
-        return _unknown_signal(table, row, [self.signal])
+            return "" if unknown else f"{self.signal} is known, but must be missing"
+        return unknown
 
     def to_toml(self) -> str:
         """Return the rule as it would stand in a playbook."""
@@ -219,9 +240,9 @@ class AllOf:
             np.minimum(truths, part.truths(table), out=truths)
         return truths
 
-    def why_not(self, table: SignalTable, row: int) -> str:
+    def why_not(self, values: Mapping[str, float]) -> str:
         """Say in words why the rule does not hold for one customer."""
-        return "; ".join(why for part in self.parts if (why := part.why_not(table, row)))
+        return "; ".join(why for part in self.parts if (why := part.why_not(values)))
 
     def to_toml(self) -> Any:
         """Return the rule as it would stand in a playbook."""
@@ -246,9 +267,9 @@ class AnyOf:
             np.maximum(truths, part.truths(table), out=truths)
         return truths
 
-    def why_not(self, table: SignalTable, row: int) -> str:
+    def why_not(self, values: Mapping[str, float]) -> str:
         """Say in words why the rule does not hold for one customer."""
-        whys = [part.why_not(table, row) for part in self.parts]
+        whys = [part.why_not(values) for part in self.parts]
         return "" if "" in whys else " and ".join(whys) or "no rule is given"
 
     def to_toml(self) -> Any:
@@ -281,7 +302,7 @@ def parse_rule(written: Any) -> Rule:
     >>> table = SignalTable.of(np.array([[2.0, 1.5], [0.0, 9.0]]), tuple(sorted(rule.signals)))
     >>> rule.truths(table).tolist()
     [1, -1]
-    >>> print(rule.why_not(table, 1).replace("; ", "\n"))
+    >>> print(rule.why_not(table.row(1)).replace("; ", "\n"))
     carts_abandoned_30d is 0, but must be at least 1
     days_since_cart is 9, but must be below 7
     >>> str(parse_rule("spend_90d>=0.4*spend_365d"))
@@ -323,15 +344,12 @@ def _parse_text(text: str) -> Rule:
     )
 
 
-def _unknown_signal(table: SignalTable, row: int, names: Sequence[str]) -> str:
-    """Name the first signal that is missing, and which kind of missing it is."""
-    for name in names:
-        column = table.column(name)
-        if column is None:
-            return f"the shop's data do not carry {name}"
-        if math.isnan(column[row]):
-            return f"{name} is not known for this customer"
-    return ""
+def _why_unknown(name: str, values: Mapping[str, float]) -> str:
+    """Tell which kind of missing a signal is; empty when it is known."""
+    value = values.get(name)
+    if value is None:
+        return f"the shop's data do not carry {name}"
+    return f"{name} is not known for this customer" if math.isnan(value) else ""
 
 
 def _number(value: float) -> str:

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from churnguard.clock import to_us
 from churnguard.errors import BundleMismatch
+from churnguard.features.build import FeatureRows
+from churnguard.features.catalogue import Catalogue
 from churnguard.policy.bands import bands
 from churnguard.policy.choice import Choices, Contact, choose_actions, why_not_eligible
 from churnguard.policy.holdout import Holdout
@@ -25,7 +27,7 @@ from churnguard.policy.rules import SignalTable
 from churnguard.policy.segments import segments
 from churnguard.policy.value import expected_values
 from churnguard.scoring.abstention import STATUS_OF, silences, too_little_history
-from churnguard.scoring.reasons import ReasonWriter, SignalCatalogue
+from churnguard.scoring.reasons import ReasonWriter
 from churnguard.scoring.score import ModelName, Reason, Score, SuggestedAction
 
 CustomerBook = Mapping[str, Mapping[str, Any] | None]
@@ -53,22 +55,6 @@ class RiskModel(Protocol):
         """Return the 90 % interval of each margin's risk, shape (n, 2)."""
 
 
-class Rows(Protocol):
-    """Feature rows as :func:`churnguard.features.build.build_features` makes them."""
-
-    @property
-    def values(self) -> NDArray[np.float64]:
-        """Signals, shape (n, p); NaN is missing."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the columns."""
-
-    @property
-    def customer_ids(self) -> Sequence[str]:
-        """One customer a row."""
-
-
 @dataclass(frozen=True)
 class ScoringContext:
     """Everything that a score depends on besides the customer.
@@ -79,7 +65,7 @@ class ScoringContext:
         The champion.
     model_name : ModelName
         Its name, for the score.
-    catalogue : SignalCatalogue
+    catalogue : Catalogue
         The model's signals, in the order of its columns.
     playbook : Playbook
         The actions to choose from.
@@ -93,6 +79,8 @@ class ScoringContext:
         Risks at which ``medium`` and ``high`` begin.
     margin : float
         Contribution margin.
+    currency : str
+        ISO 4217 code, for the sentences.
     data_through : datetime or None
         The newest event known.
     stale_after : timedelta
@@ -107,7 +95,7 @@ class ScoringContext:
 
     model: RiskModel
     model_name: ModelName
-    catalogue: SignalCatalogue
+    catalogue: Catalogue
     playbook: Playbook
     holdout: Holdout
     shop_mean_spend: float
@@ -115,6 +103,7 @@ class ScoringContext:
     look_back_days: int = 365
     bands: tuple[float, float] = (0.33, 0.66)
     margin: float = 0.3
+    currency: str = "USD"
     data_through: datetime | None = None
     stale_after: timedelta = timedelta(hours=48)
     degraded: bool = False
@@ -128,12 +117,12 @@ class ScoringContext:
     @cached_property
     def writer(self) -> ReasonWriter:
         """Return the writer of reasons for this catalogue."""
-        return ReasonWriter(self.catalogue, self.peers)
+        return ReasonWriter(self.catalogue, self.peers, self.currency)
 
 
 def compose_scores(
     context: ScoringContext,
-    rows: Rows,
+    rows: FeatureRows,
     customers: CustomerBook,
     last_actions: LastActions,
     *,
@@ -146,7 +135,7 @@ def compose_scores(
     ----------
     context : ScoringContext
         Model, playbook and settings.
-    rows : Rows
+    rows : FeatureRows
         Signals at ``as_of``, one row a customer, columns as in the catalogue.
     customers : mapping
         The customer book; a customer without a row may be left out or None, and has no consent.
@@ -172,7 +161,7 @@ def compose_scores(
             "The feature rows do not have the columns that the model was trained on.",
             hint="Build the rows with the catalogue of the bundle.",
         )
-    ids = list(rows.customer_ids)
+    ids = [str(customer_id) for customer_id in rows.customer_ids]
     table = SignalTable.of(rows.values, rows.names)
     whys = silences(ids, table, customers, look_back_days=context.look_back_days)
     asked = _Asked(context, customers, last_actions, as_of, _told(explain, ids))

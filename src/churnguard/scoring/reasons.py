@@ -10,46 +10,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from churnguard.features.catalogue import Catalogue
+from churnguard.features.signal import Signal
+from churnguard.features.units import LANGUAGES
 from churnguard.scoring.score import Reason
 
 _SAME = 1e-12
-
-
-class Told(Protocol):
-    """What reasons need of a signal; see :class:`churnguard.features.signal.Signal`."""
-
-    @property
-    def name(self) -> str:
-        """Its column."""
-
-    @property
-    def family(self) -> str:
-        """The family it is told with."""
-
-    @property
-    def usual(self) -> str | None:
-        """The signal that holds what is usual for the customer."""
-
-    @property
-    def sentence(self) -> Mapping[str, str]:
-        """Sentence by language."""
-
-
-class SignalCatalogue(Protocol):
-    """What reasons need of a catalogue."""
-
-    @property
-    def names(self) -> Sequence[str]:
-        """Names of the columns."""
-
-    @property
-    def signals(self) -> Sequence[Told]:
-        """The signals, in the order of the columns."""
 
 
 @dataclass(frozen=True)
@@ -58,17 +28,17 @@ class ReasonWriter:
 
     Attributes
     ----------
-    catalogue : SignalCatalogue
+    catalogue : Catalogue
         The signals, in the order of the model's columns.
     peers : mapping of str to float
         What is usual among customers, by signal; told where the signal has no own usual.
-    languages : tuple of str
-        Languages to write.
+    currency : str
+        ISO 4217 code of the shop's money.
     """
 
-    catalogue: SignalCatalogue
+    catalogue: Catalogue
     peers: Mapping[str, float] = field(default_factory=dict)
-    languages: tuple[str, ...] = ("en", "he")
+    currency: str = "USD"
 
     @cached_property
     def families(self) -> Mapping[str, tuple[int, ...]]:
@@ -77,11 +47,6 @@ class ReasonWriter:
         for column, signal in enumerate(self.catalogue.signals):
             found.setdefault(signal.family, []).append(column)
         return {family: tuple(columns) for family, columns in found.items()}
-
-    @cached_property
-    def columns(self) -> Mapping[str, int]:
-        """Return the column of each signal."""
-        return {name: column for column, name in enumerate(self.catalogue.names)}
 
     def reasons(
         self, contributions: NDArray[np.float64], values: NDArray[np.float64]
@@ -106,54 +71,50 @@ class ReasonWriter:
         tuple of Reason
             By size of effect, then by family; families without effect are left out.
         """
-        shares, numbers = contributions.tolist(), values.tolist()
+        shares = contributions.tolist()
+        numbers = dict(zip(self.catalogue.names, values.tolist(), strict=True))
         effects = {
             family: math.fsum(shares[column] for column in columns)
             for family, columns in self.families.items()
         }
         points = points_per_log_odds(shares[-1], math.fsum(shares))
         told = sorted(
-            ((family, effect) for family, effect in effects.items() if effect != 0),
-            key=lambda item: (-abs(item[1]), item[0]),
+            (family for family, effect in effects.items() if effect != 0),
+            key=lambda family: (-abs(effects[family]), family),
         )
         return tuple(
-            self._reason(family, effect, points, shares=shares, numbers=numbers)
-            for family, effect in told
+            self._reason(
+                self._strongest(family, effects[family], shares),
+                effects[family],
+                points=points,
+                numbers=numbers,
+            )
+            for family in told
         )
+
+    def _strongest(self, family: str, effect: float, shares: Sequence[float]) -> Signal:
+        """Return the signal that pulls strongest the way its family goes; the first of equals."""
+        way = math.copysign(1.0, effect)
+        return self.catalogue.signals[max(self.families[family], key=lambda c: way * shares[c])]
 
     def _reason(
-        self,
-        family: str,
-        effect: float,
-        points: float,
-        *,
-        shares: Sequence[float],
-        numbers: Sequence[float],
+        self, signal: Signal, effect: float, *, points: float, numbers: Mapping[str, float]
     ) -> Reason:
-        way = math.copysign(1.0, effect)
-        column = max(self.families[family], key=lambda place: (way * shares[place], -place))
-        signal = self.catalogue.signals[column]
+        usual = self.catalogue.usual(signal.name, numbers)
         return Reason(
             code=signal.name,
-            family=family,
+            family=signal.family,
             effect=effect,
             effect_points=effect * points,
-            value=_known(numbers[column]),
-            usual=self._usual(signal, numbers),
+            value=_known(numbers[signal.name]),
+            usual=_known(self.peers.get(signal.name, math.nan)) if usual is None else usual,
             text={
-                language: self._sentence(signal, language, numbers) for language in self.languages
+                language: signal.tell(
+                    numbers, language, currency=self.currency, units=self.catalogue.units
+                )
+                for language in LANGUAGES
             },
         )
-
-    def _sentence(self, signal: Told, language: str, numbers: Sequence[float]) -> str:
-        values = {name: numbers[column] for name, column in self.columns.items()}
-        return signal.sentence[language].format(value=values[signal.name], **values)
-
-    def _usual(self, signal: Told, numbers: Sequence[float]) -> float | None:
-        """Return the customer's own usual, else the peers', else None."""
-        column = self.columns.get(signal.usual or "")
-        usual = math.nan if column is None else numbers[column]
-        return _known(self.peers.get(signal.name, math.nan) if math.isnan(usual) else usual)
 
 
 def points_per_log_odds(base_margin: float, margin: float) -> float:

@@ -55,7 +55,7 @@ def test_truths(written, truth):
     rule = parse_rule(written)
     customers = table([3, math.nan, 50, 100])
     assert rule.truths(customers).tolist() == [truth]
-    assert bool(rule.why_not(customers, 0)) == (truth != YES)
+    assert bool(rule.why_not(customers.row(0))) == (truth != YES)
     assert parse_rule(rule.to_toml()) == rule
 
 
@@ -76,7 +76,7 @@ def test_truths(written, truth):
 )
 def test_why_not(written, why):
     """Whoever asks why an action was passed over is told in words."""
-    assert parse_rule(written).why_not(table([3, math.nan, 50, 100]), 0) == why
+    assert parse_rule(written).why_not(table([3, math.nan, 50, 100]).row(0)) == why
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
+from churnguard.clock import to_us
 from churnguard.errors import BundleMismatch, CatalogueError
+from churnguard.features.build import FeatureRows
+from churnguard.features.catalogue import Catalogue
+from churnguard.features.signal import Signal
+from churnguard.features.units import NUMBER
 from churnguard.policy import Holdout
 from churnguard.policy.playbook import parse_playbook
 from churnguard.scoring.compose import ScoringContext, compose_scores, score_without_number
@@ -50,23 +55,22 @@ class LinearModel:
         return np.column_stack([middle - self.width / 2, middle + self.width / 2])
 
 
-@dataclass(frozen=True)
-class Told:
-    name: str
-    family: str
-    usual: str | None = None
-    sentence: Mapping[str, str] = field(
-        default_factory=lambda: {"en": "It is {value}.", "he": "הערך הוא {value}."}
+def told(name: str, family: str) -> Signal:
+    return Signal(
+        name=name,
+        version=1,
+        family=family,
+        unit=NUMBER,
+        direction=0,
+        formula="A number.",
+        needs=(),
+        sentence={"en": f"It is {{{name}}}", "he": f"הערך הוא {{{name}}}"},
+        missing={"en": "It is not known", "he": "לא ידוע"},
+        usual=None,
+        days=None,
+        source=name,
+        compute=lambda rows: np.zeros(len(rows)),
     )
-
-
-@dataclass(frozen=True)
-class Signals:
-    signals: Sequence[Told]
-
-    @property
-    def names(self):
-        return tuple(signal.name for signal in self.signals)
 
 
 FAMILY = {
@@ -76,15 +80,17 @@ FAMILY = {
 }
 
 
-@dataclass(frozen=True)
-class Rows:
-    values: np.ndarray
-    customer_ids: Sequence[str]
-    names: tuple[str, ...] = NAMES
+def feature_rows(values, customer_ids: Sequence[str], names=NAMES) -> FeatureRows:
+    return FeatureRows(
+        np.array(values, dtype=float).reshape(len(customer_ids), len(names)),
+        names,
+        np.array(customer_ids, dtype=object),
+        np.full(len(customer_ids), to_us(AS_OF)),
+    )
 
 
-def rows(**customers: Sequence[float]) -> Rows:
-    return Rows(np.array(list(customers.values()), dtype=float), tuple(customers))
+def rows(**customers: Sequence[float]) -> FeatureRows:
+    return feature_rows(list(customers.values()), tuple(customers))
 
 
 STEADY = (20.0, 8.0, 6.0, 900.0, 700.0, 0.7)
@@ -115,7 +121,7 @@ def context() -> ScoringContext:
             }
         }
     )
-    catalogue = Signals([Told(name, FAMILY.get(name, "orders")) for name in NAMES])
+    catalogue = Catalogue(tuple(told(name, FAMILY.get(name, "orders")) for name in NAMES))
     return ScoringContext(
         model=LinearModel(),
         model_name=ModelName("1", "sha256:0", "platt", None),
@@ -178,7 +184,7 @@ def test_one_customer_gets_the_same_numbers_alone_and_among_many(context):
     book = {"b": {"consent_phone": True}, "d": {"consent_phone": None}}
     together = compose_scores(context, many, book, {}, as_of=AS_OF, explain=True)
     for place, customer_id in enumerate(many.customer_ids):
-        alone = Rows(many.values[place : place + 1], (customer_id,))
+        alone = feature_rows(many.values[place], (customer_id,))
         (score,) = compose_scores(context, alone, book, {}, as_of=AS_OF, explain=True)
         assert score == together[place]
 
@@ -254,22 +260,24 @@ def test_old_data_make_a_score_stale(context):
 
 def test_nobody_to_score_gives_nothing(context):
     """No rows, no scores."""
-    empty = Rows(np.empty((0, len(NAMES))), ())
+    empty = rows()
     assert compose_scores(context, empty, {}, {}, as_of=AS_OF) == []
 
 
 def test_other_columns_are_refused(context):
     """Rows that do not fit the model are never scored."""
-    odd = Rows(np.zeros((1, 6)), ("a",), names=NAMES[::-1])
+    odd = feature_rows(np.zeros(6), ("a",), names=NAMES[::-1])
     with pytest.raises(BundleMismatch, match="columns"):
         compose_scores(context, odd, {}, {}, as_of=AS_OF)
 
 
 def test_a_catalogue_without_recency_is_refused(context):
     """Without the days since the last order nobody can tell who is still a customer."""
-    bare = replace(context, catalogue=Signals([Told("tickets_open", "service")]))
+    bare = replace(context, catalogue=Catalogue((told("tickets_open", "service"),)))
     with pytest.raises(CatalogueError, match="days_since_order"):
-        compose_scores(bare, Rows(np.zeros((1, 1)), ("a",), ("tickets_open",)), {}, {}, as_of=AS_OF)
+        compose_scores(
+            bare, feature_rows([0], ("a",), names=("tickets_open",)), {}, {}, as_of=AS_OF
+        )
 
 
 @pytest.mark.parametrize("reason", STATUS_REASONS)
