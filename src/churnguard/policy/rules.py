@@ -12,6 +12,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Protocol
 
 import numpy as np
@@ -235,10 +236,9 @@ class AllOf:
 
     def truths(self, table: SignalTable) -> Truths:
         """Tell for each customer whether the rule holds."""
-        truths = np.full(len(table), YES, dtype=np.int8)
-        for part in self.parts:
-            np.minimum(truths, part.truths(table), out=truths)
-        return truths
+        if not self.parts:
+            return np.full(len(table), YES, dtype=np.int8)
+        return reduce(np.minimum, (part.truths(table) for part in self.parts))
 
     def why_not(self, values: Mapping[str, float]) -> str:
         """Say in words why the rule does not hold for one customer."""
@@ -262,10 +262,9 @@ class AnyOf:
 
     def truths(self, table: SignalTable) -> Truths:
         """Tell for each customer whether the rule holds."""
-        truths = np.full(len(table), NO, dtype=np.int8)
-        for part in self.parts:
-            np.maximum(truths, part.truths(table), out=truths)
-        return truths
+        if not self.parts:
+            return np.full(len(table), NO, dtype=np.int8)
+        return reduce(np.maximum, (part.truths(table) for part in self.parts))
 
     def why_not(self, values: Mapping[str, float]) -> str:
         """Say in words why the rule does not hold for one customer."""
