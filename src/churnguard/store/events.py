@@ -1,0 +1,339 @@
+"""The real event store: one SQL database as the truth, and Parquet derived from it.
+
+An id is accepted once for ever. The same id with the same payload (when and how we were told does
+not count) is a duplicate; with another payload it is a conflict, kept beside the log. A line goes
+with its order: where the order ``x`` is a conflict, a line ``x#n`` that is not known yet is one
+too, so that an order's lines always add up to it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import sqlalchemy as sa
+
+from churnguard.clock import from_us
+from churnguard.store import customer_book, quarantine
+from churnguard.store.database import insert_sql, reading, value_marks, writing
+from churnguard.store.digests import customer_key
+from churnguard.store.event_rows import (
+    EVENT_COLUMNS,
+    ROW_COLUMNS,
+    canonical,
+    sort_events,
+    to_rows,
+    to_table,
+)
+from churnguard.store.history import ParquetHistory
+from churnguard.store.records import (
+    ACCEPTED,
+    CONFLICT,
+    DUPLICATE,
+    Appended,
+    QuarantinedRow,
+)
+from churnguard.store.tables import conflict, event, tally
+
+_CHUNK = 50_000
+_LOOKUP = 2_000
+_COLUMNS = [event.c[name] for name in EVENT_COLUMNS]
+_ID, _NAME, _OCCURRED, _RECEIVED = (
+    ROW_COLUMNS.index(name) for name in ("event_id", "event", "occurred_at", "received_at")
+)
+
+
+class SqlEventStore:
+    """Events, their quarantine and the customer book in SQL, with a Parquet history.
+
+    Parameters
+    ----------
+    engine : sqlalchemy.Engine
+        From :func:`churnguard.store.database.open_database`.
+    folder : Path
+        Where the Parquet history is kept: ``<project>/data/events``.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from churnguard.events.schema import empty_events
+    >>> from churnguard.store.database import open_database
+    >>> with TemporaryDirectory() as name:
+    ...     engine = open_database("sqlite:///shop.db", root=Path(name))
+    ...     SqlEventStore(engine, Path(name) / "events").append(empty_events())
+    Appended(accepted=0, duplicates=0, conflicts=0)
+    """
+
+    def __init__(self, engine: sa.Engine, folder: Path) -> None:
+        self._engine = engine
+        self._history = ParquetHistory(engine, folder)
+
+    # -- in ---------------------------------------------------------------------------------
+
+    def append(
+        self,
+        events: pa.Table,
+        *,
+        rejected: Sequence[QuarantinedRow] = (),
+        mends: Sequence[str | None] = (),
+    ) -> Appended:
+        """Store canonical events durably, in one transaction with what was rejected.
+
+        Parameters
+        ----------
+        events : pyarrow.Table
+            In ``EVENT_SCHEMA``; an order before its lines.
+        rejected : sequence of QuarantinedRow
+            Rows for the quarantine.
+        mends : sequence of str or None
+            Event by event, the quarantined row that it mends; it leaves the quarantine unless the
+            event is a conflict. Empty: none is mended.
+
+        Returns
+        -------
+        Appended
+
+        Raises
+        ------
+        SchemaError
+            If the table does not fit the schema.
+        StoreError
+            If the store cannot be written; nothing of the call is stored then.
+        """
+        events = canonical(events)
+        outcomes = np.empty(events.num_rows, np.int8)
+        broken_orders: set[str] = set()
+        with writing(self._engine) as connection:
+            for start in range(0, events.num_rows, _CHUNK):
+                rows = to_rows(events.slice(start, _CHUNK))
+                outcomes[start : start + len(rows)] = self._append(connection, rows, broken_orders)
+            quarantine.put(connection, rejected)
+            mended = [row for row, how in zip(mends, outcomes, strict=False) if how != CONFLICT]
+            quarantine.release(connection, [row for row in mended if row is not None])
+        counts = np.bincount(outcomes, minlength=3).tolist()
+        return Appended(counts[ACCEPTED], counts[DUPLICATE], counts[CONFLICT], outcomes)
+
+    def _append(
+        self, connection: sa.Connection, rows: list[tuple[Any, ...]], broken_orders: set[str]
+    ) -> list[int]:
+        """Sort rows into new, known and conflicting ones, and store them."""
+        known = _known(connection, [row[0] for row in rows])
+        new: list[tuple[Any, ...]] = []
+        conflicting: list[tuple[Any, ...]] = []
+        outcomes: list[int] = []
+        for row in rows:
+            key, digest = row[0], row[2]
+            before = known.get(key)
+            if before is None:
+                parent, is_line, _ = row[_ID].partition("#") if broken_orders else ("", "", "")
+                if is_line and parent in broken_orders:
+                    conflicting.append(row)
+                    outcomes.append(CONFLICT)
+                    continue
+                known[key] = digest
+                new.append(row)
+                outcomes.append(ACCEPTED)
+            elif before == digest:
+                outcomes.append(DUPLICATE)
+            else:
+                broken_orders.add(row[_ID])
+                conflicting.append(row)
+                outcomes.append(CONFLICT)
+        self._insert(connection, new)
+        self._keep_conflicts(connection, conflicting)
+        return outcomes
+
+    def _insert(self, connection: sa.Connection, rows: list[tuple[Any, ...]]) -> None:
+        if not rows:
+            return
+        columns, filled = _without_empty_columns(rows)
+        connection.exec_driver_sql(insert_sql(event, columns, self._engine), filled)
+        counts: Counter[str] = Counter(row[_NAME] for row in rows)
+        newest: dict[str, int] = {}
+        for row in rows:
+            newest[row[_NAME]] = max(newest.get(row[_NAME], row[_OCCURRED]), row[_OCCURRED])
+        stored = {
+            name: (events, last) for name, events, last in connection.execute(sa.select(tally))
+        }
+        for name, count in counts.items():
+            if name in stored:
+                change = sa.update(tally).where(tally.c.event == name)
+                total, last = stored[name]
+                change = change.values(events=total + count, newest=max(last, newest[name]))
+                connection.execute(change)
+            else:
+                connection.execute(
+                    sa.insert(tally).values(event=name, events=count, newest=newest[name])
+                )
+
+    def _keep_conflicts(self, connection: sa.Connection, rows: list[tuple[Any, ...]]) -> None:
+        if not rows:
+            return
+        columns = ("event_key", "customer_key", "payload_digest", "received_at", "offered")
+        sql = insert_sql(conflict, columns, self._engine, ending="ON CONFLICT DO NOTHING")
+        values = [(*row[:3], row[_RECEIVED], _as_json(row[3:])) for row in rows]
+        connection.exec_driver_sql(sql, values)
+
+    def conflicts(self, *, limit: int | None = None) -> list[dict[str, Any]]:
+        """Return events whose id came again with another payload, oldest first.
+
+        Returns
+        -------
+        list of dict
+            ``event_id``, ``first_seen`` (when we were told the stored one), ``stored`` and
+            ``offered``: both payloads. ``stored`` is None for a line whose order is the conflict.
+        """
+        columns = [conflict.c.offered, *_COLUMNS]
+        query = (
+            sa.select(*columns)
+            .select_from(conflict.outerjoin(event, event.c.event_key == conflict.c.event_key))
+            .order_by(conflict.c.seq)
+            .limit(limit)
+        )
+        with reading(self._engine) as connection:
+            return [_conflict(row[0], row[1:]) for row in connection.execute(query)]
+
+    # -- out --------------------------------------------------------------------------------
+
+    def events_of(self, customer_ids: Sequence[str]) -> pa.Table:
+        """Return all events of some customers, sorted by customer, ``occurred_at`` and id."""
+        wanted = sorted(set(customer_ids))
+        with reading(self._engine) as connection:
+            rows: list[Any] = []
+            for at in range(0, len(wanted), _LOOKUP):
+                rows += _events_of(connection, wanted[at : at + _LOOKUP])
+        return sort_events(to_table(rows))
+
+    def has_customer(self, customer_id: str) -> bool:
+        """Tell whether the customer has an event or a row in the customer book."""
+        has_event = (
+            sa.select(event.c.seq)
+            .where(event.c.customer_key == customer_key(customer_id))
+            .where(event.c.customer_id == customer_id)
+            .limit(1)
+        )
+        with reading(self._engine) as connection:
+            if connection.execute(has_event).first() is not None:
+                return True
+            return customer_book.has(connection, customer_id)
+
+    def history(self) -> pa.Table:
+        """Return the whole log: the Parquet history and the store's tail."""
+        return self._history.read()
+
+    def partitions(self) -> Iterator[pa.Table]:
+        """Yield the log by bucket of customers; all events of a customer are in one of them."""
+        return self._history.partitions()
+
+    def export(self) -> int:
+        """Bring the Parquet history up to date; return the events written."""
+        return self._history.export()
+
+    def event_counts(self) -> Mapping[str, int]:
+        """Return how many events there are, by event name."""
+        query = sa.select(tally.c.event, tally.c.events).order_by(tally.c.event)
+        with reading(self._engine) as connection:
+            return {row.event: row.events for row in connection.execute(query)}
+
+    def data_through(self) -> datetime | None:
+        """Return the instant of the newest event, by ``occurred_at``."""
+        with reading(self._engine) as connection:
+            newest = connection.execute(sa.select(sa.func.max(tally.c.newest))).scalar()
+        return None if newest is None else from_us(newest)
+
+    # -- beside the log ---------------------------------------------------------------------
+
+    def quarantine(self, rows: Sequence[QuarantinedRow]) -> int:
+        """Keep rejected rows; return how many were not there before."""
+        with writing(self._engine) as connection:
+            return quarantine.put(connection, rows)
+
+    def quarantined(
+        self, *, reason: str | None = None, limit: int | None = None
+    ) -> list[QuarantinedRow]:
+        """Return rows in quarantine, oldest first."""
+        with reading(self._engine) as connection:
+            return quarantine.rows(connection, reason=reason, limit=limit)
+
+    def quarantine_counts(self) -> Mapping[str, int]:
+        """Return how many rows are in quarantine, by reason."""
+        with reading(self._engine) as connection:
+            return quarantine.counts(connection)
+
+    def release(self, row_ids: Sequence[str]) -> int:
+        """Take rows out of quarantine; return how many were there."""
+        with writing(self._engine) as connection:
+            return quarantine.release(connection, row_ids)
+
+    def put_customers(self, customers: pa.Table) -> Appended:
+        """Store the customer book; an unchanged row is a duplicate, a changed one is accepted."""
+        with writing(self._engine) as connection:
+            return customer_book.put(connection, customers)
+
+    def customers(self, customer_ids: Sequence[str] | None = None) -> pa.Table:
+        """Return the customer book, or some customers of it, sorted by customer."""
+        with reading(self._engine) as connection:
+            return customer_book.read(connection, customer_ids)
+
+
+def _events_of(connection: sa.Connection, customer_ids: list[str]) -> Sequence[Any]:
+    """Read by the driver's own SQL: this stands in every request, and rows need no conversion."""
+    marks = value_marks(connection, len(customer_ids))
+    sql = (
+        f"SELECT {', '.join(EVENT_COLUMNS)} FROM event "
+        f"WHERE customer_key IN ({marks}) AND customer_id IN ({marks})"
+    )
+    keys = [customer_key(name) for name in customer_ids]
+    return connection.exec_driver_sql(sql, (*keys, *customer_ids)).all()
+
+
+def _without_empty_columns(
+    rows: list[tuple[Any, ...]],
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Leave out columns that no row fills: handing over nulls is a third of a bulk insert."""
+    columns = zip(ROW_COLUMNS, zip(*rows, strict=True), strict=True)
+    filled = {name: values for name, values in columns if values.count(None) < len(values)}
+    return list(filled), list(zip(*filled.values(), strict=True))
+
+
+def _known(connection: sa.Connection, keys: list[bytes]) -> dict[bytes, int]:
+    """Return the payload digests of those event keys that are in the log."""
+    if connection.execute(sa.select(event.c.seq).limit(1)).first() is None:
+        return {}
+    known: dict[bytes, int] = {}
+    for at in range(0, len(keys), _LOOKUP):
+        some = tuple(keys[at : at + _LOOKUP])
+        sql = (
+            "SELECT event_key, payload_digest FROM event "
+            f"WHERE event_key IN ({value_marks(connection, len(some))})"
+        )
+        known.update(connection.exec_driver_sql(sql, some).all())
+    return known
+
+
+def _as_json(values: Sequence[Any]) -> str:
+    return orjson.dumps(dict(zip(EVENT_COLUMNS, values, strict=True))).decode()
+
+
+def _conflict(offered: str, stored: Sequence[Any]) -> dict[str, Any]:
+    there = dict(zip(EVENT_COLUMNS, stored, strict=True))
+    payload = orjson.loads(offered)
+    known = there["event_id"] is not None
+    return {
+        "event_id": payload["event_id"],
+        "first_seen": from_us(there["received_at"]) if known else None,
+        "stored": _readable(there) if known else None,
+        "offered": _readable(payload),
+    }
+
+
+def _readable(payload: dict[str, Any]) -> dict[str, Any]:
+    """Return a payload without our clocks, its instant as a datetime."""
+    kept = {name: payload[name] for name in EVENT_COLUMNS if name not in {"received_at", "clock"}}
+    return kept | {"occurred_at": from_us(kept["occurred_at"])}
