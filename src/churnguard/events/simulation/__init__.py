@@ -1,7 +1,7 @@
 """A simulated shop with known truth: for demos, tests and honest comparisons.
 
-Latent states (satisfaction, need, habit, attention) drive what customers do; no signal of ChurnGuard is
-part of the model. ``docs/simulator.md`` tells the model and what it must not be used for.
+Latent states (satisfaction, need, habit, attention) drive what customers do; no signal of
+ChurnGuard is part of the model. ``docs/simulator.md`` tells the model and its limits.
 """
 
 from churnguard.events.simulation.people import CAUSE_SHARES

@@ -83,4 +83,5 @@ def pick(
     affordable = np.maximum(np.searchsorted(keys, wanted, side="right") - start, 1)
     darling = (customer * 7919 % 1009) / 1009.0
     place = np.where(u[1] < 0.35, darling, 1.0 - u[2] * u[2])
-    return start + np.minimum((place * affordable).astype(np.int64), affordable - 1)
+    product: Ints = start + np.minimum((place * affordable).astype(np.int64), affordable - 1)
+    return product

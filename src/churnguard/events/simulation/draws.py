@@ -37,7 +37,8 @@ def lognormals(
     rng: np.random.Generator, size: int, *, median: float | Floats, spread: float
 ) -> Floats:
     """Return log-normal draws: ``median`` times exp(``spread`` times a normal), rounded."""
-    return median * np.round(np.exp(spread * normals(rng, size)), 6)
+    factor: Floats = np.round(np.exp(spread * normals(rng, size)), 6)
+    return np.asarray(median * factor, dtype=np.float64)
 
 
 def counts(uniform: Floats, shares: tuple[float, ...]) -> Ints:

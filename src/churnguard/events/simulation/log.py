@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from churnguard.clock import to_us
 from churnguard.events.schema import EVENT_SCHEMA
 from churnguard.events.simulation.assortment import CATEGORIES, Assortment
-from churnguard.events.simulation.draws import Bools, Floats, Ints, counts, stream, wholes
+from churnguard.events.simulation.draws import Floats, Ints, counts, stream, wholes
 from churnguard.events.simulation.plan import SimulationPlan
 
 NONE = -1
@@ -121,7 +121,7 @@ class EventLog:
         ).astype(np.int64)
 
     def _values(self) -> pa.Array:
-        """Money is cents / 100, so that it is the double nearest to the decimal; a number is itself."""
+        """Return values: money is cents / 100, the double nearest to the decimal."""
         parts = []
         for piece in self._pieces:
             size = len(piece.columns["customer"])
@@ -170,7 +170,8 @@ def _delays(plan: SimulationPlan, customer: Ints, request: Ints) -> Ints:
     grade = counts(table[0], LATE_SHARES)[slot]
     longest = np.array([3, 1_800, 43_200, 432_000])[grade]
     shortest = np.array([0, 30, 1_800, 86_400])[grade]
-    return (shortest + wholes(table[1][slot], longest - shortest)) * _SECOND + 200_000
+    seconds: Ints = shortest + wholes(table[1][slot], longest - shortest)
+    return seconds * _SECOND + 200_000
 
 
 def _event_ids(plan: SimulationPlan, line: Ints) -> pa.Array:

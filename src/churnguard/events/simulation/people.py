@@ -37,7 +37,7 @@ WHOLESALE_CYCLE = 0.32
 VISITS_PER_ORDER, VISITS_SPREAD = 4.5, 0.45
 """Median and log-spread of visits in one cycle."""
 
-ORDER_VALUE, VALUE_BETWEEN, WHOLESALE_VALUE = 265.0, 0.62, 1.9
+ORDER_VALUE, VALUE_BETWEEN, WHOLESALE_VALUE = 285.0, 0.62, 1.9
 """Median order value, its log-spread between customers, and a wholesaler's factor."""
 
 RESPONSE_SHARES = {
@@ -119,7 +119,8 @@ def draw_people(plan: SimulationPlan) -> People:
     wholesale = kind == 2
     cycle = np.clip(
         lognormals(rng, n, median=CYCLE_DAYS, spread=CYCLE_SPREAD)
-        * np.where(wholesale, WHOLESALE_CYCLE, 1.0),
+        * np.where(wholesale, WHOLESALE_CYCLE, 1.0)
+        / plan.pace,
         4.0,
         240.0,
     )
@@ -151,7 +152,7 @@ def draw_people(plan: SimulationPlan) -> People:
 
 
 def _created(plan: SimulationPlan, rng: np.random.Generator) -> Ints:
-    """A share was there before; the others come at a rate that halves over the log."""
+    """Return days: a share was there before, the others come at a rate that halves in the end."""
     n = plan.customers
     before = rng.random(n) < EXISTING_SHARE
     u = rng.random(n)
@@ -161,12 +162,13 @@ def _created(plan: SimulationPlan, rng: np.random.Generator) -> Ints:
 
 def _response(rng: np.random.Generator, weak: Ints) -> Ints:
     steps = np.cumsum([RESPONSE_SHARES[cause] for cause in CAUSES], axis=1)[:, :-1]
-    return (rng.random(len(weak))[:, None] >= steps[weak]).sum(axis=1).astype(np.int64)
+    response: Ints = (rng.random(len(weak))[:, None] >= steps[weak]).sum(axis=1)
+    return response
 
 
 def _leaning(
     rng: np.random.Generator, weak: Ints, cause: str, *, usual: float, weakly: float
 ) -> Floats:
-    """A chance around ``weakly`` for those whose weak spot this is, around ``usual`` for the others."""
+    """Return chances around ``weakly`` for those whose weak spot this is, else ``usual``."""
     middle = np.where(weak == CAUSES.index(cause), weakly, usual)
     return np.clip(middle * (1 + 0.3 * normals(rng, len(weak))), 0.01, 0.9)

@@ -43,11 +43,13 @@ class SimulationPlan:
         Aware. Nothing that is received at or after it is in the log.
     timezone, currency : str
         The shop's IANA zone and ISO 4217 currency.
+    pace : float
+        How fast customers come back, relative to Online Retail II; 1.6 makes a livelier shop.
     season_strength : float
         0 is a shop without a season, 1 the season of Online Retail II.
     misspecified : bool
-        Add what no signal names: hidden moods of customers, shocks shared by neighbours, a competitor
-        who opens on one day, and tracking that is changed on another.
+        Add what no signal names: hidden moods of customers, shocks shared by neighbours, a
+        competitor who opens on one day, and tracking that is changed on another.
     offers : bool
         Run coupon campaigns to a random half of the customers who may be mailed.
     truth_every_days : int
@@ -72,10 +74,11 @@ class SimulationPlan:
     end: datetime = datetime(2026, 11, 1, tzinfo=UTC)
     timezone: str = "UTC"
     currency: str = "USD"
+    pace: float = 1.0
     season_strength: float = 1.0
     misspecified: bool = False
     offers: bool = True
-    truth_every_days: int = 7
+    truth_every_days: int = 14
     horizon_days: int = 90
 
     def __post_init__(self) -> None:
@@ -84,7 +87,8 @@ class SimulationPlan:
         _must(self.seed >= 0, "A seed is 0 or more.")
         _must(self.end.tzinfo is not None, "The end needs a time zone.")
         _must(self.timezone in available_timezones(), f"No such time zone: {self.timezone}.")
-        _must(0 <= self.season_strength <= 1.5, "The season's strength is between 0 and 1.5.")  # noqa: PLR2004
+        _must(0 <= self.season_strength <= 1.5, "The season's strength is between 0 and 1.5.")
+        _must(0.1 <= self.pace <= 10, "The pace is between 0.1 and 10.")
         _must(self.truth_every_days >= 1, "The truth is told at most daily.")
         _must(self.horizon_days >= 1, "The horizon is at least one day.")
 

@@ -16,7 +16,7 @@ from churnguard.events.simulation.draws import Floats, Ints, normals, stream
 from churnguard.events.simulation.plan import SimulationPlan
 
 WEEKDAY_DEMAND = (1.08, 1.12, 1.10, 1.16, 0.95, 0.65, 0.94)
-"""Orders by weekday from Monday, mean 1: Online Retail II, with Saturday raised from nearly nothing."""
+"""Orders by weekday from Monday, mean 1: Online Retail II, with more on Saturdays."""
 
 MONTH_DEMAND = (0.78, 0.80, 0.92, 0.88, 0.95, 0.96, 0.92, 0.92, 1.15, 1.30, 1.52, 0.90)
 """Orders by month, mean 1: Online Retail II, both years, per day and per customer alive."""
@@ -48,6 +48,8 @@ class ShopCalendar:
         0 is Monday.
     tracking_changes_on : int
         The day from which fewer visits are tracked; past the end where that never happens.
+    hidden_moods : bool
+        Whether customers have keen and idle spells.
     """
 
     starts: Ints
@@ -56,6 +58,7 @@ class ShopCalendar:
     campaign: Ints
     weekday: Ints
     tracking_changes_on: int
+    hidden_moods: bool
 
 
 def shop_calendar(plan: SimulationPlan) -> ShopCalendar:
@@ -75,7 +78,19 @@ def shop_calendar(plan: SimulationPlan) -> ShopCalendar:
         campaign=_campaigns(plan, length),
         weekday=weekday,
         tracking_changes_on=tracking,
+        hidden_moods=plan.misspecified,
     )
+
+
+def campaign_name(day: int) -> str:
+    """Return the name of the campaign that begins on a day.
+
+    Examples
+    --------
+    >>> campaign_name(75)
+    'offer-0075'
+    """
+    return f"offer-{day:04d}"
 
 
 def _yearly(day: date) -> float:
@@ -87,7 +102,7 @@ def _yearly(day: date) -> float:
 
 
 def _campaigns(plan: SimulationPlan, length: int) -> Ints:
-    """Campaigns run on the same days of the year whatever the log's length; the first month is free."""
+    """Campaigns begin after a month and run on past the end, as the true risk looks ahead."""
     campaign = np.full(length, -1, dtype=np.int64)
     if not plan.offers:
         return campaign
@@ -97,7 +112,7 @@ def _campaigns(plan: SimulationPlan, length: int) -> Ints:
 
 
 def _befalling(plan: SimulationPlan, length: int) -> tuple[Floats, Floats, int]:
-    """Return shocks to demand, shocks to leaving, and the day tracking changes; calm unless misspecified."""
+    """Return factors of demand and of leaving, and the day on which tracking changes."""
     if not plan.misspecified:
         calm = np.ones((1, length))
         return calm, calm, length

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import numpy as np
 import pyarrow as pa
 
 from churnguard.clock import to_us
+from churnguard.events.customers import CUSTOMER_SCHEMA
 from churnguard.events.simulation.assortment import draw_assortment
+from churnguard.events.simulation.baskets import write_baskets
 from churnguard.events.simulation.draws import counts, stream, wholes
 from churnguard.events.simulation.log import EventLog
 from churnguard.events.simulation.people import People, draw_people
 from churnguard.events.simulation.plan import Progress, SimulatedShop, SimulationPlan
-from churnguard.events.simulation.season import ShopCalendar, shop_calendar
+from churnguard.events.simulation.season import ShopCalendar, campaign_name, shop_calendar
 from churnguard.events.simulation.service import write_service
 from churnguard.events.simulation.truth import TruthTeller
 from churnguard.events.simulation.visits import write_visits
-from churnguard.events.simulation.world import Happenings, World
+from churnguard.events.simulation.world import Happenings, Run, World
 
 _TIME = pa.timestamp("us", tz="UTC")
 
@@ -58,8 +58,9 @@ def simulate(plan: SimulationPlan, *, progress: Progress | None = None) -> Simul
     happened = world.happenings()
     names = _names(plan)
     assortment, log = draw_assortment(plan.seed), EventLog()
-    orders = write_visits(log, plan, people, calendar, assortment, happened)
-    write_service(log, plan, calendar, happened, orders)
+    run = Run(plan, people, calendar, assortment, happened)
+    orders = write_baskets(log, run, write_visits(log, run))
+    write_service(log, run, orders)
     shop = SimulatedShop(
         events=log.table(plan, names, assortment),
         customers=_book(plan, people, calendar, names),
@@ -85,7 +86,7 @@ def _names(plan: SimulationPlan) -> pa.Array:
 def _book(
     plan: SimulationPlan, people: People, calendar: ShopCalendar, names: pa.Array
 ) -> pa.Table:
-    """The customer book; a consent that was never asked for is null."""
+    """Return the customer book; a consent that was never asked for is null."""
     n, rng = plan.customers, stream(plan.seed, "book")
     u = rng.random((8, n))
     moment = 7 * 3600 + wholes(u[0], 14 * 3600)
@@ -107,7 +108,8 @@ def _book(
             "consent_at": pa.array((created + 60) * 1_000_000).cast(_TIME),
             "opt_out_profiling": pa.array(u[6] < 0.006),
             "exclude": pa.array(u[7] < 0.002),
-        }
+        },
+        schema=CUSTOMER_SCHEMA,
     )
 
 
@@ -122,7 +124,7 @@ def _offers(calendar: ShopCalendar, happened: Happenings, names: pa.Array) -> pa
     day = offers["day"]
     offered = np.asarray(offers.get("offered", day)).astype(bool)
     codes, place = np.unique(day, return_inverse=True)
-    campaigns = pa.array([f"offer-{code:04d}" for code in codes], pa.string())
+    campaigns = pa.array([campaign_name(code) for code in codes], pa.string())
     return pa.table(
         {
             "customer_id": names.take(pa.array(offers["customer"])),

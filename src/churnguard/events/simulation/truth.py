@@ -1,10 +1,10 @@
 """The truth about every customer at points in time, which no shop can know.
 
 The true risk P(no order in the next H days) is computed from the state, not drawn: along the days
-without an order the hazards of :mod:`dynamics` are followed with what is expected to happen (visits, carts,
-empty searches), and the chances of an order while still there are added up. What befalls the whole
-shop (season, shocks) is known. What is left out is the spread around what is expected; tests hold
-the result against what then happens.
+without an order the hazards are followed with what is expected to happen (visits, carts, empty
+searches), and the chances of an order while still there are added up. What befalls the whole shop
+(season, shocks) is known. What is left out is the spread around what is expected; tests hold the
+result against what then happens.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from churnguard.events.simulation.draws import Floats, Ints
 from churnguard.events.simulation.dynamics import (
     HIDDEN_MOODS,
     HIDDEN_SWITCH,
+    Nature,
     State,
     advance,
     hazards,
-    mood,
     offer_open,
+    satisfaction,
 )
-from churnguard.events.simulation.people import People
 from churnguard.events.simulation.plan import CAUSES, KINDS, RESPONSE_TYPES
 from churnguard.events.simulation.season import OFFER_SHARE, ShopCalendar
 from churnguard.events.simulation.world import World
 
-EMPTY_SEARCHES = 0.77
+SEARCHES_A_VISIT = 0.77
 """Searches in a usual visit: the mean of the shares in ``world``."""
 
 STATES = ("prospect", "active", "fading", "gone")
@@ -35,69 +35,68 @@ STATES = ("prospect", "active", "fading", "gone")
 
 
 def no_order_chance(
-    people: People, state: State, day: int, calendar: ShopCalendar, *, horizon_days: int
+    nature: Nature, state: State, day: int, *, calendar: ShopCalendar, horizon_days: int
 ) -> Floats:
     """Return P(no order on any of ``horizon_days`` days from ``day``), for customers who are there.
 
     Parameters
     ----------
-    people, state
+    nature, state
         The customers asked about; the state is changed.
     day : int
         The first day of the horizon.
+    calendar : ShopCalendar
+        Must reach to the end of the horizon.
+    horizon_days : int
 
     Returns
     -------
     float64 array (n,)
     """
-    lively = (state.idle != 0).any()
-    idle = state.idle
-    there = np.stack([1.0 - idle, idle])
-    ordered = np.zeros(len(idle))
+    there = np.stack([1.0 - state.idle, state.idle]) if calendar.hidden_moods else None
+    still = np.ones(len(state.need))
+    ordered = np.zeros(len(still))
+    falls = nature.fall * (state.orders > 0)
+    empties = nature.search_empty * SEARCHES_A_VISIT
     for ahead in range(day, day + horizon_days):
-        chances = hazards(
-            people, state, ahead, calendar, _offered(people, state, day, ahead, calendar)
-        )
-        stays = 1.0 - chances.leave.sum(axis=0) * (state.orders > 0)
-        there, bought = _pass_day(there, chances.order, hidden=bool(lively))
+        offered = _offered(nature, state, day, ahead, calendar)
+        chances = hazards(nature, state, ahead, calendar=calendar, offered=offered)
+        if there is None:
+            bought = still * chances.order
+            still = (still - bought) * (1.0 - chances.leave)
+        else:
+            there, bought = _pass_moody_day(there, chances.order)
+            there *= 1.0 - chances.leave
         ordered += bought
-        there *= stays
-        _expect(people, state, ahead, chances.visit)
+        advance(
+            nature,
+            state,
+            ahead,
+            visited=chances.visit,
+            carts=chances.visit * nature.cart_left,
+            empties=chances.visit * empties,
+            begins_to_fall=falls,
+        )
     return 1.0 - ordered
 
 
-def _pass_day(there: Floats, order: Floats, *, hidden: bool) -> tuple[Floats, Floats]:
-    if not hidden:
-        bought = there[0] * order
-        return np.stack([there[0] - bought, there[1]]), bought
-    chances = np.minimum(order * np.asarray(HIDDEN_MOODS)[:, None], 0.5)
-    bought = there * chances
+def _pass_moody_day(there: Floats, order: Floats) -> tuple[Floats, Floats]:
+    """Return chances (2, n) of being there in a keen and an idle spell, and of having ordered."""
+    bought = there * np.minimum(order * np.asarray(HIDDEN_MOODS)[:, None], 0.5)
     left = there - bought
     keen = left[0] * (1 - HIDDEN_SWITCH[0]) + left[1] * HIDDEN_SWITCH[1]
-    return np.stack([keen, left.sum(axis=0) - keen]), bought.sum(axis=0)
+    return np.stack([keen, left[0] + left[1] - keen]), bought[0] + bought[1]
 
 
 def _offered(
-    people: People, state: State, today: int, ahead: int, calendar: ShopCalendar
+    nature: Nature, state: State, today: int, ahead: int, calendar: ShopCalendar
 ) -> Floats:
     """Offers already made are known; of campaigns to come, a share of the mailable is expected."""
     open_now = offer_open(state, ahead)
     if calendar.campaign[ahead] >= today:
-        to_come = OFFER_SHARE * people.mailable * (state.orders > 0)
+        to_come = OFFER_SHARE * nature.mailable * (state.orders > 0)
         return open_now + (1.0 - open_now) * to_come
     return open_now
-
-
-def _expect(people: People, state: State, day: int, visit: Floats) -> None:
-    advance(
-        people,
-        state,
-        day,
-        visited=visit,
-        carts=visit * people.cart_left,
-        empties=visit * people.search_empty * EMPTY_SEARCHES,
-        begins_to_fall=people.fall * (state.orders > 0),
-    )
 
 
 class TruthTeller:
@@ -112,8 +111,10 @@ class TruthTeller:
         world = self._world
         rows = np.flatnonzero(world.people.created < day)
         gone = world.gone[rows]
-        people, state = world.people.take(rows), world.state.take(rows)
-        chances = hazards(people, state, day, world.calendar, offer_open(state, day))
+        nature, state = world.nature.take(rows), world.state.take(rows)
+        chances = hazards(
+            nature, state, day, calendar=world.calendar, offered=offer_open(state, day)
+        )
         risk, risk_if_offered = np.ones(len(rows)), np.ones(len(rows))
         risk[~gone], risk_if_offered[~gone] = self._risks(rows[~gone], day)
         self._days.append(
@@ -125,23 +126,28 @@ class TruthTeller:
                 "level": state.level,
                 "habit": state.habit,
                 "attention": state.attention,
-                "satisfaction": mood(people, state),
+                "satisfaction": satisfaction(nature, state),
                 **{name: state.burden[k] for k, name in enumerate(CAUSES[2:])},
                 "order_hazard": np.where(gone, 0.0, chances.order),
-                "leave_hazard": np.where(gone, 0.0, chances.leave.sum(axis=0) * (state.orders > 0)),
+                "leave_hazard": np.where(gone, 0.0, chances.leave),
                 "churn_risk": risk,
                 "churn_risk_if_offered": risk_if_offered,
             }
         )
 
     def _risks(self, rows: Ints, day: int) -> tuple[Floats, Floats]:
-        """Both risks at once: as things stand, and with an offer made today."""
+        """Return both risks: as things stand, and with an offer made today, where that matters."""
         world, n = self._world, len(rows)
-        twice = np.concatenate([rows, rows])
-        people, state = world.people.take(twice), world.state.take(twice)
+        moved = np.flatnonzero(world.nature.offer_orders[rows])
+        both = np.concatenate([rows, rows[moved]])
+        nature, state = world.nature.take(both), world.state.take(both)
         state.offered_on[n:] = day
-        both = no_order_chance(people, state, day, world.calendar, horizon_days=self._horizon)
-        return both[:n], both[n:]
+        risks = no_order_chance(
+            nature, state, day, calendar=world.calendar, horizon_days=self._horizon
+        )
+        offered = risks[:n].copy()
+        offered[moved] = risks[n:]
+        return risks[:n], offered
 
     def table(self, names: pa.Array) -> pa.Table:
         """Return all that was noted, sorted by customer and day."""

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from churnguard.events.simulation.assortment import Assortment
 from churnguard.events.simulation.draws import Bools, Floats, Ints, counts, normals, stream, wholes
 from churnguard.events.simulation.dynamics import (
     ATTENTION_NOISE,
@@ -20,8 +23,9 @@ from churnguard.events.simulation.dynamics import (
     State,
     advance,
     hazards,
-    mood,
+    nature_of,
     offer_open,
+    satisfaction,
 )
 from churnguard.events.simulation.people import People
 from churnguard.events.simulation.plan import SimulationPlan
@@ -31,7 +35,10 @@ NEVER = -10_000
 """A day far in the past."""
 
 EXTRA_ORDERS = (0.905, 0.07, 0.02, 0.005)
-"""Shares of order days with 0, 1, 2, 3 further orders; Online Retail II: 14 % of gaps are within a day."""
+"""Shares of order days with 0, 1, 2, 3 further orders.
+
+Online Retail II: 14 % of the gaps are shorter than a day.
+"""
 
 FIRST_VISIT_ORDERS = 0.85
 """Chance that a new account orders on its first day."""
@@ -46,7 +53,7 @@ TICKET_TOPICS = (
 _NEWSLETTER_DAY = 1
 _STRAY_VISITS, _STRAY_OPENS = 0.02, 0.02
 
-Record = dict[str, Ints | Floats]
+Record = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -72,12 +79,24 @@ class Happenings:
     cause: Ints
 
 
+@dataclass(frozen=True)
+class Run:
+    """A finished run, for those who write down its events."""
+
+    plan: SimulationPlan
+    people: People
+    calendar: ShopCalendar
+    assortment: Assortment
+    happened: Happenings
+
+
 class World:
     """A shop that can be run for a day at a time."""
 
     def __init__(self, plan: SimulationPlan, people: People, calendar: ShopCalendar) -> None:
         n = plan.customers
         self.plan, self.people, self.calendar = plan, people, calendar
+        self.nature = nature_of(people)
         self.state = _first_state(plan, people)
         self.gone: Bools = np.zeros(n, dtype=bool)
         self.left_on: Ints = np.full(n, -1, dtype=np.int64)
@@ -90,20 +109,22 @@ class World:
         """Run one day."""
         people, state = self.people, self.state
         self._make_offers(day)
-        chances = hazards(people, state, day, self.calendar, offer_open(state, day))
+        chances = hazards(
+            self.nature, state, day, calendar=self.calendar, offered=offer_open(state, day)
+        )
         here = (people.created <= day) & ~self.gone
         u = self._rng.random((7, self.plan.customers))
         ordered, visited = self._visits(chances, here, day, u)
         self._talk(here, day)
         carts, empties = self._browse(visited, ordered, day, u[2:5])
         self._order(ordered, day)
-        self._leave(chances.leave, here, day, u[5])
+        self._leave(chances, here, day, u[5])
         falls = (here & (u[6] < people.fall) & (state.orders > 0)).astype(np.float64)
         noise = ATTENTION_NOISE * (self._rng.random(self.plan.customers) - 0.5) * here
         seen = (visited | ordered).astype(np.float64)
         before = people.created > day
         advance(
-            people,
+            self.nature,
             state,
             day,
             visited=np.where(before, people.visits, seen),
@@ -152,7 +173,7 @@ class World:
         return ordered, visited
 
     def _browse(self, visited: Bools, ordered: Bools, day: int, u: Floats) -> tuple[Floats, Floats]:
-        """Record all visits; return carts left and empty searches, zero for those who did not come."""
+        """Record all visits; return carts left and empty searches, zero where nobody came."""
         people, state = self.people, self.state
         rows = np.flatnonzero(visited | ordered)
         buys = ordered[rows]
@@ -205,7 +226,7 @@ class World:
             ticket_until=np.where(asks, closes, -1),
             topic=np.where(complains, 0, 1 + wholes(u[7], len(TICKET_TOPICS) - 1)),
             level=state.level[rows],
-            mood=mood(people, state)[rows],
+            mood=satisfaction(self.nature, state)[rows],
             offer=np.where(offer_open(state, day)[rows] > 0, state.offered_on[rows], -1),
         )
         state.orders[rows] += 1.0
@@ -215,13 +236,14 @@ class World:
         state.falling[rows] = np.where(first_and_last, 1.0, state.falling[rows])
         state.burden[:2, rows] *= 0.5
 
-    def _leave(self, leave: Floats, here: Bools, day: int, u: Floats) -> None:
+    def _leave(self, chances: Hazards, here: Bools, day: int, u: Floats) -> None:
         """Those who leave do so for one cause, drawn by the causes' shares of their hazard."""
-        upto = np.cumsum(leave, axis=0)
-        rows = np.flatnonzero(here & (self.state.orders > 0) & (u < upto[-1]))
+        rows = np.flatnonzero(here & (self.state.orders > 0) & (u < chances.leave))
+        upto = np.cumsum([part[rows] for part in chances.causes], axis=0)
         self.gone[rows] = True
         self.left_on[rows] = day
-        self.cause[rows] = (u[rows] >= upto[:, rows]).sum(axis=0)
+        drawn = u[rows] / chances.leave[rows] * upto[-1]
+        self.cause[rows] = np.minimum((drawn >= upto).sum(axis=0), len(upto) - 1)
 
     def _make_offers(self, day: int) -> None:
         if day >= self.plan.days or self.calendar.campaign[day] != day:
@@ -235,13 +257,13 @@ class World:
         )
 
     def _talk(self, here: Bools, day: int) -> None:
-        """Newsletters go out weekly; a few customers are asked how likely they are to recommend us."""
+        """Send the weekly newsletter; ask a few how likely they are to recommend the shop."""
         if self.calendar.weekday[day] != _NEWSLETTER_DAY:
             return
         people, state = self.people, self.state
         rows = np.flatnonzero(self._mailable & (people.created < day))
         u = self._rng.random((4, len(rows)))
-        happy = mood(people, state)
+        happy = satisfaction(self.nature, state)
         opens = people.mail[rows] * state.attention[rows] * (0.3 + 0.7 * happy[rows])
         opens = np.where(here[rows], opens * (0.4 + 0.6 * state.level[rows]), _STRAY_OPENS)
         opened = u[0] < opens
@@ -271,7 +293,7 @@ def counts_of_hits(u: Floats, chance: Floats, tries: Ints) -> Ints:
 
 
 def _first_state(plan: SimulationPlan, people: People) -> State:
-    """New accounts come with a need; those who bought before are somewhere in their cycle."""
+    """Return the state: new accounts come with a need, older ones are somewhere in their cycle."""
     n, rng = plan.customers, stream(plan.seed, "first state")
     before = people.created < 0
     never = np.full(n, NEVER, dtype=np.int64)
