@@ -204,7 +204,9 @@ class Timeline:
         except KeyError as missing:
             raise CustomerNotFound(f"There is no event of customer {missing}.") from None
 
-    def known_at(self, customers: Codes, cutoffs: Ints) -> Timeline:
+    def known_at(
+        self, customers: Codes, cutoffs: Ints, *, events: Sequence[str] | None = None
+    ) -> Timeline:
         """Return what was known of each customer at its own cutoff, by both clocks.
 
         Parameters
@@ -213,6 +215,8 @@ class Timeline:
             Customer codes; the same one may come several times.
         cutoffs : ndarray of int64, shape (n,)
             Microseconds UTC.
+        events : sequence of str, optional
+            Kinds of event to keep; all by default.
 
         Returns
         -------
@@ -223,6 +227,8 @@ class Timeline:
         """
         positions, rows, slices, start = [], [], {}, 0
         for event in self.events:
+            if events is not None and event not in events:
+                continue
             kept, row = self._known(event, customers, cutoffs)
             positions.append(kept)
             rows.append(row)

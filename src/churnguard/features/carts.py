@@ -61,33 +61,34 @@ def abandoned_carts(timeline: Timeline) -> AbandonedCarts:
     if not len(added):
         nothing = np.zeros(0, dtype=np.int64)
         return AbandonedCarts(np.zeros(customers + 1, np.int64), nothing, nothing, nothing)
-    moves = _cart_moves(added, removed)
-    found = _abandoned(*moves, ordered.occurred, ordered.offsets, CART_TIMEOUT_US)
-    customer, cart, at = found[0], found[1], found[2]
-    order = np.lexsort((cart, at, customer))
-    offsets = np.searchsorted(customer[order], np.arange(customers + 1))
-    return AbandonedCarts(offsets, at[order], found[3][order], found[4][order])
+    found = _abandoned(_moves(added, removed), ordered.occurred, ordered.offsets, CART_TIMEOUT_US)
+    order = np.lexsort((found[1], found[2], found[0]))
+    offsets = np.searchsorted(found[0][order], np.arange(customers + 1))
+    return AbandonedCarts(offsets, found[2][order], found[3][order], found[4][order])
 
 
-def _cart_moves(added: Track, removed: Track) -> tuple[Ints, ...]:
-    """Return customer, cart, instant, signed money and units of every move, by cart and time."""
-    tracks, signs = (added, removed), (1, -1)
-    customer = np.concatenate([_customers(track) for track in tracks])
-    cart = np.concatenate([track.read("cart_id") for track in tracks]).astype(np.int64)
-    at = np.concatenate([track.occurred for track in tracks])
-    value = np.concatenate(
-        [s * _or(t.read("value"), 0) for t, s in zip(tracks, signs, strict=True)]
+def _moves(added: Track, removed: Track) -> Ints:
+    """Return what went into carts and out of them, sorted by customer, cart and time.
+
+    Rows: customer, cart, instant, 1 for out, signed money, signed units; at one instant what goes
+    in comes first.
+    """
+    moves = np.concatenate([_signed(added, 1), _signed(removed, -1)], axis=1)
+    order = np.lexsort((moves[3], moves[2], moves[1], moves[0]))
+    return np.ascontiguousarray(moves[:, order])
+
+
+def _signed(track: Track, sign: int) -> Ints:
+    return np.stack(
+        [
+            np.repeat(np.arange(len(track.offsets) - 1), np.diff(track.offsets)),
+            track.read("cart_id").astype(np.int64),
+            track.occurred,
+            np.full(len(track), sign < 0, dtype=np.int64),
+            sign * _or(track.read("value"), 0),
+            sign * _or(track.read("quantity"), 1),
+        ]
     )
-    units = np.concatenate(
-        [s * _or(t.read("quantity"), 1) for t, s in zip(tracks, signs, strict=True)]
-    )
-    takes = np.concatenate([np.zeros(len(added), np.int8), np.ones(len(removed), np.int8)])
-    order = np.lexsort((takes, at, cart, customer))
-    return customer[order], cart[order], at[order], value[order], units[order], takes[order]
-
-
-def _customers(track: Track) -> Ints:
-    return np.repeat(np.arange(len(track.offsets) - 1), np.diff(track.offsets))
 
 
 def _or(numbers: Ints, other: int) -> Ints:
@@ -95,18 +96,10 @@ def _or(numbers: Ints, other: int) -> Ints:
 
 
 @compiled
-def _abandoned(
-    customer: Ints,
-    cart: Ints,
-    at: Ints,
-    value: Ints,
-    units: Ints,
-    takes: NDArray[np.int8],
-    ordered: Ints,
-    offsets: Ints,
-    timeout: int,
-) -> Ints:
+def _abandoned(moves: Ints, ordered: Ints, offsets: Ints, timeout: int) -> Ints:
     """Return abandoned carts as rows: customer, cart, instant known, value left, units left."""
+    customer, cart, at = moves[0], moves[1], moves[2]
+    takes, value, units = moves[3], moves[4], moves[5]
     found = np.empty((5, len(at)), dtype=np.int64)
     count, start = 0, 0
     while start < len(at):
@@ -123,7 +116,7 @@ def _abandoned(
                 over = move == stop or at[move] > last + timeout
                 if over and not bought and left > 0:
                     found[0, count], found[1, count] = customer[start], cart[start]
-                    found[2, count], found[3, count] = last + timeout, max(money, 0)
+                    found[2, count], found[3, count] = last + timeout, max(money, np.int64(0))
                     found[4, count] = left
                     count += 1
                 is_open = not (over or (bought and ordered[order] < at[move]))

@@ -91,10 +91,8 @@ def window_median(values: Ints, low: Ints, high: Ints, scale: float) -> Floats:
             if values[place] != _GONE:
                 taken[count] = values[place]
                 count += 1
-        if count == 0:
-            result[row] = np.nan
-        else:
-            result[row] = _middle(np.sort(taken[:count])) / scale
+        taken[:count].sort()
+        result[row] = _middle(taken[:count]) / scale if count else np.nan
     return result
 
 
@@ -171,13 +169,18 @@ def visit_starts(occurred: Ints, offsets: Ints, apart: int) -> NDArray[np.bool_]
 
 @compiled
 def season(cutoffs: Ints) -> Floats:
-    """Return sine and cosine of the time of year, shape (2, n); 0 is the turn of the year 1970."""
-    result = np.empty((2, len(cutoffs)))
+    """Return sine and cosine of the time of year, then of twice its angle; shape (4, n).
+
+    The angle is 0 at the turn of the year 1970 and comes round every 365.2425 days.
+    """
+    result = np.empty((4, len(cutoffs)))
     for row in range(len(cutoffs)):
         days = cutoffs[row] / _DAY
         angle = 2.0 * math.pi * (days / YEAR_DAYS - math.floor(days / YEAR_DAYS))
         result[0, row] = math.sin(angle)
         result[1, row] = math.cos(angle)
+        result[2, row] = math.sin(2.0 * angle)
+        result[3, row] = math.cos(2.0 * angle)
     return result
 
 
@@ -187,7 +190,7 @@ def _middle(ordered: Ints) -> float:
     half = len(ordered) // 2
     if len(ordered) % 2:
         return float(ordered[half])
-    return (ordered[half - 1] + ordered[half]) / 2.0
+    return float((ordered[half - 1] + ordered[half]) / 2.0)
 
 
 @compiled
@@ -209,4 +212,4 @@ def _slope(occurred: Ints, values: Ints, low: int, high: int) -> float:
             along += off * off
     if along == 0.0:
         return np.nan
-    return across / along / mean * 30.0
+    return float(across / along / mean * 30.0)

@@ -1,24 +1,52 @@
 """What is fitted over all customers, from what was known then: lifetime models, on a weekly grid.
 
 A row at ``T`` uses the newest fit at or before ``T``, in training as in serving, and names it by
-its shop-local date. The grid is fixed (Mondays, shop-local midnight), so a backtest fits only the
-points its cutoffs need and gets the very fits that serving would have had.
+its shop-local date. The grid is fixed (shop-local midnight, once a week), so a backtest fits only
+the points its cutoffs need and gets the very fits that serving would have had.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from churnguard.clock import DAY_US, from_us, local_day, midnight, to_us
+from churnguard.errors import NotEnoughHistory
+from churnguard.events.timeline import Timeline
+from churnguard.features import kernel
+from churnguard.features.btyd import BgNbd, MbgNbd, fit_bgnbd, fit_mbgnbd
 
-PARAMETERS = tuple(
-    f"{model}_{name}" for model in ("bgnbd", "mbgnbd") for name in ("r", "alpha", "a", "b")
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+MONDAY = 0
+PARAMETERS = (
+    "bgnbd_r",
+    "bgnbd_alpha",
+    "bgnbd_a",
+    "bgnbd_b",
+    "mbgnbd_r",
+    "mbgnbd_alpha",
+    "mbgnbd_a",
+    "mbgnbd_b",
 )
-"""Columns of a population besides ``fitted_at`` and ``name``."""
+"""What a fit consists of; time is in days."""
+
+_ORDER = "order_completed"
+
+
+@dataclass(frozen=True)
+class LifetimeModels:
+    """The lifetime models of one grid point."""
+
+    bgnbd: BgNbd
+    mbgnbd: MbgNbd
 
 
 @dataclass(frozen=True)
@@ -33,11 +61,17 @@ class Population:
         Their shop-local dates.
     parameters : ndarray of float64, shape (m, 8)
         Columns as in ``PARAMETERS``; NaN where the shop was too thin to fit.
+
+    Examples
+    --------
+    >>> two = Population(np.array([0, 7 * DAY_US]), ("1970-01-01", "1970-01-08"), np.ones((2, 8)))
+    >>> two.name_at(6 * DAY_US), two.name_at(7 * DAY_US), two.name_at(-1)
+    ('1970-01-01', '1970-01-08', None)
     """
 
     fitted_at: Ints
     names: tuple[str, ...]
-    parameters: NDArray[np.float64]
+    parameters: Floats
 
     def at(self, cutoffs: Ints) -> Ints:
         """Return the place of the newest fit at or before each cutoff, -1 where there is none."""
@@ -47,6 +81,17 @@ class Population:
         """Return the name of the fit that a row at a cutoff uses."""
         place = int(self.at(np.array([cutoff_us]))[0])
         return self.names[place] if place >= 0 else None
+
+    def lifetime(self, place: int) -> LifetimeModels | None:
+        """Return the models of one grid point; None where the shop was too thin to fit."""
+        return self._lifetimes[place]
+
+    @cached_property
+    def _lifetimes(self) -> list[LifetimeModels | None]:
+        return [
+            None if np.isnan(row).any() else LifetimeModels(BgNbd(*row[:4]), MbgNbd(*row[4:]))
+            for row in self.parameters.tolist()
+        ]
 
     def to_table(self) -> pa.Table:
         """Return the population as a table, to be stored as Parquet."""
@@ -66,3 +111,99 @@ class Population:
             names=tuple(table["name"].to_pylist()),
             parameters=np.column_stack([table[name].to_numpy() for name in PARAMETERS]),
         )
+
+
+def population_grid(
+    cutoffs: Ints | Iterable[int], *, timezone: str, weekday: int = MONDAY
+) -> tuple[date, ...]:
+    """Return the grid points that rows at some cutoffs use, as shop-local dates.
+
+    Parameters
+    ----------
+    cutoffs : iterable of int
+        Microseconds UTC.
+    timezone : str
+        The shop's IANA time zone.
+    weekday : int
+        Day of the week of the grid, 0 for Monday.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> saturday = to_us(datetime(2026, 11, 21, 8, tzinfo=UTC))
+    >>> population_grid([saturday], timezone="Europe/London")
+    (datetime.date(2026, 11, 16),)
+    """
+    days = {local_day(from_us(int(cutoff)), timezone) for cutoff in cutoffs}
+    return tuple(sorted({day - timedelta(days=(day.weekday() - weekday) % 7) for day in days}))
+
+
+def fit_population(
+    timelines: Iterable[Timeline], cutoffs: Ints | Iterable[int], *, timezone: str
+) -> Population:
+    """Fit what rows at some cutoffs need, over all customers.
+
+    Parameters
+    ----------
+    timelines : iterable of Timeline
+        The whole shop, in partitions of customers; a list of one where it fits in memory.
+    cutoffs : iterable of int
+        Microseconds UTC.
+    timezone : str
+        The shop's IANA time zone.
+
+    Returns
+    -------
+    Population
+        One fit a grid point, NaN where the shop was too thin then.
+    """
+    days = population_grid(cutoffs, timezone=timezone)
+    instants = [to_us(midnight(day, timezone)) for day in days]
+    parts: list[list[Floats]] = [[] for _ in days]
+    for timeline in timelines:
+        for place, instant in enumerate(instants):
+            parts[place].append(order_history(timeline, instant))
+    parameters = [_fitted(np.concatenate(part)) for part in parts]
+    return Population(
+        np.array(instants, dtype=np.int64),
+        tuple(day.isoformat() for day in days),
+        np.array(parameters, dtype=np.float64).reshape(len(days), len(PARAMETERS)),
+    )
+
+
+def order_history(timeline: Timeline, instant_us: int) -> Floats:
+    """Return frequency, recency and age in days of every customer with a known order.
+
+    Parameters
+    ----------
+    timeline : Timeline
+        Some or all customers of the shop.
+    instant_us : int
+        Only orders that occurred and were received before it count, microseconds UTC.
+
+    Returns
+    -------
+    ndarray of float64, shape (customers, 3)
+        Orders within a day of a visit's start are part of that visit.
+    """
+    customers = np.arange(len(timeline.customer_ids), dtype=np.int32)
+    at = np.full(len(customers), instant_us, dtype=np.int64)
+    orders = timeline.known_at(customers, at, events=(_ORDER,)).track(_ORDER)
+    starts = kernel.visit_starts(orders.occurred, orders.offsets, DAY_US)
+    begun = orders.occurred[starts]
+    edges = np.concatenate([[0], np.cumsum(starts)])[orders.offsets]
+    first, end = edges[:-1], edges[1:]
+    bought = end > first
+    first, end = first[bought], end[bought]
+    recency = (begun[end - 1] - begun[first]) / DAY_US
+    age = (instant_us - begun[first]) / DAY_US
+    return np.column_stack([end - first - 1.0, recency, age])
+
+
+def _fitted(history: Floats) -> list[float]:
+    """Return the parameters of both models; NaN where the history is too thin."""
+    try:
+        models = fit_bgnbd(*history.T), fit_mbgnbd(*history.T)
+    except NotEnoughHistory:
+        return [np.nan] * len(PARAMETERS)
+    return [value for m in models for value in (m.r, m.alpha, m.a, m.b)]

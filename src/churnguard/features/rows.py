@@ -27,6 +27,8 @@ Floats = NDArray[np.float64]
 NEVER = int(MISSING)
 """The instant of something that has not happened; before every other instant."""
 
+_NORMAL = 1.4826
+
 
 class Rows:
     """Customers at cutoffs, and what was known of each.
@@ -59,6 +61,11 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.customers)
+
+    @cached_property
+    def season(self) -> Floats:
+        """Return the season at each cutoff, shape (4, n): see :func:`kernel.season`."""
+        return kernel.season(self.cutoffs)
 
     def events(self, name: str) -> EventRows:
         """Return one kind of event as the rows see it; ``cart_abandoned`` is derived."""
@@ -131,7 +138,8 @@ class EventRows:
         """Return the sum of a column over the window; what is missing adds nothing."""
         low, high = self.bounds(days, until=until, after=after)
         sums = self._track.sums(column)
-        return (sums[high] - sums[low]) / scale(column)
+        total: Floats = (sums[high] - sums[low]) / scale(column)
+        return total
 
     def mean(self, column: str, days: float | None = None, *, until: float = 0.0) -> Floats:
         """Return the mean of a column over the window, NaN where it has no number."""
@@ -176,16 +184,19 @@ class EventRows:
         if not len(self._track.occurred):
             return np.full(len(there), np.nan)
         numbers = self._track.column(column)[place]
-        return np.where(there & (numbers != MISSING), numbers / scale(column), np.nan)
+        told: Floats = np.where(there & (numbers != MISSING), numbers / scale(column), np.nan)
+        return told
 
     def last_at(self, nth: int = 1) -> Ints:
         """Return the instant of the newest event, ``NEVER`` where there is none."""
         place, there = self._place(nth)
         return self._instants(place, there)
 
-    def first_at(self) -> Ints:
-        """Return the instant of the first event, ``NEVER`` where there is none."""
-        return self._instants(np.minimum(self._first, len(self._track.occurred) - 1), self._any)
+    def first_at(self, nth: int = 1) -> Ints:
+        """Return the instant of the first event (``nth=2``: the second), ``NEVER`` if none."""
+        place = self._first + (nth - 1)
+        there = place < self._end
+        return self._instants(np.where(there, place, 0), there)
 
     def since_last(self, nth: int = 1) -> Floats:
         """Return days from the newest event (``nth=2``: the one before it) to the cutoff."""
@@ -195,10 +206,6 @@ class EventRows:
         """Return days from the first event to the cutoff."""
         return days_between(self.first_at(), self._rows.cutoffs)
 
-    @cached_property
-    def _any(self) -> NDArray[np.bool_]:
-        return self._end > self._first
-
     def _place(self, nth: int) -> tuple[Ints, NDArray[np.bool_]]:
         place = self._end - nth
         return np.maximum(place, 0), place >= self._first
@@ -206,7 +213,7 @@ class EventRows:
     def _instants(self, place: Ints, there: NDArray[np.bool_]) -> Ints:
         if not len(self._track.occurred):
             return np.full(len(there), NEVER)
-        return np.where(there, self._track.occurred[place], NEVER)
+        return np.asarray(np.where(there, self._track.occurred[place], NEVER), dtype=np.int64)
 
     def _back(self, days: float) -> Ints:
         return self._from(self._rows.cutoffs - round(days * DAY_US))
@@ -228,27 +235,39 @@ class Gaps:
 
     def count(self) -> Floats:
         """Return the number of gaps."""
-        return self._statistics[0]
+        return self._row("count")
 
     def mean(self) -> Floats:
         """Return the mean gap."""
-        return self._statistics[1]
+        return self._row("mean")
 
     def sd(self) -> Floats:
         """Return the standard deviation (n - 1)."""
-        return self._statistics[2]
+        return self._row("sd")
 
     def median(self) -> Floats:
         """Return the median gap."""
-        return self._statistics[3]
+        return self._row("median")
 
     def spread(self) -> Floats:
         """Return the median distance of the gaps from their median."""
-        return self._statistics[4]
+        return self._row("spread")
 
     def longest(self) -> Floats:
         """Return the longest gap."""
-        return self._statistics[5]
+        return self._row("longest")
+
+    def robust_z(self, silence: Floats) -> Floats:
+        """Return a silence less the median gap, in robust standard deviations of at least a day.
+
+        1.4826 times the spread estimates the standard deviation of a normal distribution
+        (Rousseeuw, Croux: "Alternatives to the median absolute deviation", JASA 88, 1993).
+        """
+        return (silence - self.median()) / np.maximum(_NORMAL * self.spread(), 1.0)
+
+    def _row(self, name: str) -> Floats:
+        row: Floats = self._statistics[kernel.GAP_STATS.index(name)]
+        return row
 
 
 def ratio(above: NDArray[Any], below: NDArray[Any]) -> Floats:
@@ -259,7 +278,8 @@ def ratio(above: NDArray[Any], below: NDArray[Any]) -> Floats:
     >>> ratio(np.array([1.0, 1.0]), np.array([4.0, 0.0])).tolist()
     [0.25, nan]
     """
-    return np.divide(above, below, out=np.full(len(above), np.nan), where=below != 0)
+    shares: Floats = np.divide(above, below, out=np.full(len(below), np.nan), where=below != 0)
+    return shares
 
 
 def days_between(start: Ints, end: Ints) -> Floats:
@@ -271,4 +291,5 @@ def days_between(start: Ints, end: Ints) -> Floats:
     [1.0, nan]
     """
     there = (start != NEVER) & (end != NEVER)
-    return np.where(there, (end - start) / DAY_US, np.nan)
+    between: Floats = np.where(there, (end - np.where(there, start, end)) / DAY_US, np.nan)
+    return between

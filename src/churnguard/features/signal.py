@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,12 +137,12 @@ class Signal:
         for template in (self.sentence[language], self.missing[language]):
             names = _FIELD.findall(template)
             if all(not math.isnan(values.get(name, math.nan)) for name in names):
-                return template.format(
-                    **{
-                        name: units[name].phrase(values[name], language, currency=currency)
-                        for name in names
-                    }
-                )
+                said = {
+                    name: units[name].phrase(values[name], language, currency=currency)
+                    for name in names
+                }
+                text = template.format(**said)
+                return text[:1].upper() + text[1:]
         return UNKNOWN[language]
 
     @property
@@ -190,12 +190,12 @@ class Definition:
             missing={language: put(text) for language, text in pattern.missing.items()},
             usual=put(pattern.usual) if pattern.usual else None,
             days=days,
-            compute=partial(pattern.compute, days=days),
+            compute=partial(cast("Callable[..., Floats]", pattern.compute), days=days),
         )
 
     def __call__(self, rows: Rows, *windows: int) -> Floats:
         """Compute the signal, so that one signal may be built on another."""
-        return self.pattern.compute(rows, *windows)
+        return cast("Callable[..., Floats]", self.pattern.compute)(rows, *windows)
 
 
 def signal(

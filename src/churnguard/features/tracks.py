@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from churnguard.features.carts import abandoned_carts
 
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
+_Made = TypeVar("_Made")
 
 CART_ABANDONED = "cart_abandoned"
 """The derived event: see ``churnguard.features.carts``."""
@@ -103,10 +104,11 @@ class PreparedTrack:
         previous[codes < 0] = np.iinfo(np.int64).max
         return previous
 
-    def _once(self, key: tuple[object, ...], make: Callable[[], Any]) -> Any:
+    def _once(self, key: tuple[object, ...], make: Callable[[], _Made]) -> _Made:
         if key not in self._made:
             self._made[key] = make()
-        return self._made[key]
+        made: _Made = self._made[key]
+        return made
 
 
 class Tracks:

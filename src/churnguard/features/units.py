@@ -56,8 +56,8 @@ class Unit:
     ('24 days', '1 day', 'less than a day')
     >>> MONEY.phrase(1234.5, "en", currency="GBP"), SHARE.phrase(0.355, "en")
     ('£1,234', '36%')
-    >>> TIMES.phrase(3.4, "en"), TIMES.phrase(3.4, "he")
-    ('3.4 times', 'פי 3.4')
+    >>> TIMES.phrase(3.4, "en"), TIMES.phrase(0.7, "en"), TIMES.phrase(3.4, "he")
+    ('3.4 times', '70% of', 'פי 3.4')
     """
 
     name: str
@@ -82,8 +82,7 @@ class Unit:
         if self.kind == "share":
             return _isolated(f"{_number(value * 100, 0)}%", language)
         if self.kind == "times":
-            text = _number(value, 0 if abs(value) >= 10 else 1)
-            return f"{text} times" if language == "en" else f"פי {text}"
+            return _times(value, language)
         if self.forms is None:
             return _isolated(_number(value, 1), language)
         if self.kind == "days" and 0 <= value < 1:
@@ -115,6 +114,15 @@ def counted(name: str, *, en: tuple[str, str], he: tuple[str, str, str, str]) ->
     """
     english = Forms(f"no {en[1]}", f"1 {en[0]}", f"2 {en[1]}", f"{{n}} {en[1]}")
     return Unit(name, "count", {"en": english, "he": Forms(*he[:3], f"{{n}} {he[3]}")})
+
+
+def _times(value: float, language: Language) -> str:
+    """Say a multiple so that "the usual" may follow: "3.4 times", or below 1 "70% of"."""
+    if value < 1:
+        share = _isolated(f"{_number(value * 100, 0)}%", language)
+        return f"{share} of" if language == "en" else share
+    text = _number(value, 0 if value >= 10 else 1)
+    return f"{text} times" if language == "en" else f"פי {text}"
 
 
 def _counted(value: float, forms: Forms) -> str:
@@ -158,6 +166,7 @@ MONEY = Unit("money", "money")
 SHARE = Unit("share", "share")
 TIMES = Unit("times the usual", "times", usual=1.0)
 NUMBER = Unit("number", "number")
+DEVIATIONS = Unit("deviations", "number")
 ORDERS = counted(
     "orders", en=("order", "orders"), he=("אף הזמנה", "הזמנה אחת", "שתי הזמנות", "הזמנות")
 )

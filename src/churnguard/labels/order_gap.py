@@ -69,7 +69,7 @@ def churned(
     orders = timeline.track(_ORDER)
     begin = orders.first_at(customers, cutoffs)
     end = orders.first_at(customers, cutoffs + horizon_days * DAY_US)
-    return begin == end
+    return np.asarray(begin == end)
 
 
 def mature(cutoffs: Ints, horizon_days: int, data_end_us: int) -> NDArray[np.bool_]:

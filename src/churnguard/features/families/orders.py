@@ -1,13 +1,20 @@
-"""Orders and spend: how much, how often, and how that compares with before."""
+"""Orders and spend: how much, how often, and how that compares with the customer's own past."""
 
 from __future__ import annotations
 
-from churnguard.features.rows import Floats, Rows
+from churnguard.features.rows import EventRows, Floats, Rows, ratio
 from churnguard.features.signal import signal
-from churnguard.features.units import MONEY, ORDERS
+from churnguard.features.units import MONEY, ORDERS, TIMES
 
 _NEEDS = ("order_completed",)
-_NONE = {"missing_en": "No order yet", "missing_he": "עדיין אין הזמנה"}
+_NONE_EN = "No order in the last 365 days"
+_NONE_HE = "אין הזמנות ב-365 הימים האחרונים"
+_NEW_EN = "No orders before the last 90 days to compare with"
+_NEW_HE = "אין הזמנות מלפני 90 הימים האחרונים להשוואה"
+
+
+def _orders(rows: Rows) -> EventRows:
+    return rows.events("order_completed")
 
 
 @signal(
@@ -19,7 +26,7 @@ _NONE = {"missing_en": "No order yet", "missing_he": "עדיין אין הזמנ
 )
 def orders_total(rows: Rows) -> Floats:
     """Orders ever."""
-    return rows.events("order_completed").count()
+    return _orders(rows).count()
 
 
 @signal(
@@ -31,7 +38,7 @@ def orders_total(rows: Rows) -> Floats:
 )
 def orders(rows: Rows, days: int) -> Floats:
     """Orders in the last {days} days."""
-    return rows.events("order_completed").count(days)
+    return _orders(rows).count(days)
 
 
 @signal(
@@ -43,7 +50,7 @@ def orders(rows: Rows, days: int) -> Floats:
 )
 def spend(rows: Rows, days: int) -> Floats:
     """Value of orders in the last {days} days, refunds not taken off."""
-    return rows.events("order_completed").sum("value", days)
+    return _orders(rows).sum("value", days)
 
 
 @signal(
@@ -56,6 +63,76 @@ def spend(rows: Rows, days: int) -> Floats:
 )
 def net_spend(rows: Rows, days: int) -> Floats:
     """Value of orders in the last {days} days, less that of refunds and cancellations."""
-    spent = rows.events("order_completed").sum("value", days)
     refunded = rows.events("order_refunded").sum("value", days)
-    return spent - refunded - rows.events("order_cancelled").sum("value", days)
+    cancelled = rows.events("order_cancelled").sum("value", days)
+    return _orders(rows).sum("value", days) - refunded - cancelled
+
+
+@signal(
+    unit=MONEY,
+    needs=_NEEDS,
+    windows=(365,),
+    en="{order_value_mean_{days}d} an order on average",
+    he="{order_value_mean_{days}d} להזמנה בממוצע",
+    missing_en=_NONE_EN,
+    missing_he=_NONE_HE,
+)
+def order_value_mean(rows: Rows, days: int) -> Floats:
+    """Mean value of the orders of the last {days} days."""
+    return _orders(rows).mean("value", days)
+
+
+@signal(
+    unit=MONEY,
+    needs=_NEEDS,
+    windows=(365,),
+    en="{order_value_median_{days}d} for a usual order",
+    he="{order_value_median_{days}d} להזמנה רגילה",
+    missing_en=_NONE_EN,
+    missing_he=_NONE_HE,
+)
+def order_value_median(rows: Rows, days: int) -> Floats:
+    """Median value of the orders of the last {days} days."""
+    return _orders(rows).median("value", days)
+
+
+@signal(
+    unit=MONEY,
+    needs=_NEEDS,
+    usual="order_value_median_365d",
+    en="The last order came to {order_value_last}",
+    he="ההזמנה האחרונה הייתה בסך {order_value_last}",
+    missing_en="The last order's value is not known",
+    missing_he="סכום ההזמנה האחרונה אינו ידוע",
+)
+def order_value_last(rows: Rows) -> Floats:
+    """Value of the last order."""
+    return _orders(rows).last("value")
+
+
+@signal(
+    unit=TIMES,
+    direction=-1,
+    needs=_NEEDS,
+    en="{orders_90d} in the last 90 days, {order_ratio_90d} the usual",
+    he="{orders_90d} ב-90 הימים האחרונים, {order_ratio_90d} מהרגיל",
+    missing_en=_NEW_EN,
+    missing_he=_NEW_HE,
+)
+def order_ratio_90d(rows: Rows) -> Floats:
+    """Orders in the last 90 days, against the mean of the three 90 days before."""
+    return ratio(_orders(rows).count(90), _orders(rows).count(360, until=90) / 3)
+
+
+@signal(
+    unit=TIMES,
+    direction=-1,
+    needs=_NEEDS,
+    en="Spent {spend_90d} in the last 90 days, {spend_ratio_90d} the usual",
+    he="הוצאה של {spend_90d} ב-90 הימים האחרונים, {spend_ratio_90d} מהרגיל",
+    missing_en=_NEW_EN,
+    missing_he=_NEW_HE,
+)
+def spend_ratio_90d(rows: Rows) -> Floats:
+    """Spend in the last 90 days, against the mean of the three 90 days before."""
+    return ratio(_orders(rows).sum("value", 90), _orders(rows).sum("value", 360, until=90) / 3)

@@ -1,0 +1,118 @@
+"""Baskets: whether what the customer buys at a time is shrinking: value, units, variety."""
+
+from __future__ import annotations
+
+from churnguard.features.rows import Floats, Rows, ratio
+from churnguard.features.signal import signal
+from churnguard.features.units import CATEGORIES, ITEMS, PRODUCTS, SHARE, TIMES
+
+_ORDERS = ("order_completed",)
+_LINES = ("order_completed", "product_ordered")
+_NEW_EN = "Too few orders to compare baskets"
+_NEW_HE = "מעט מדי הזמנות כדי להשוות סלים"
+
+
+@signal(
+    unit=TIMES,
+    direction=-1,
+    needs=_ORDERS,
+    en="The last basket came to {order_value_last}, {basket_value_ratio} the usual",
+    he="הסל האחרון הסתכם ב-{order_value_last}, {basket_value_ratio} מהרגיל",
+    missing_en=_NEW_EN,
+    missing_he=_NEW_HE,
+)
+def basket_value_ratio(rows: Rows) -> Floats:
+    """Value of the last order, against the median of the customer's orders before it."""
+    orders = rows.events("order_completed")
+    return ratio(orders.last("value"), orders.median("value", skip_last=1))
+
+
+@signal(
+    unit=SHARE,
+    direction=-1,
+    needs=_ORDERS,
+    windows=(365,),
+    en="Basket value changes by {basket_value_trend_{days}d} a month",
+    he="שווי הסל משתנה ב-{basket_value_trend_{days}d} בחודש",
+    missing_en=_NEW_EN,
+    missing_he=_NEW_HE,
+)
+def basket_value_trend(rows: Rows, days: int) -> Floats:
+    """Slope of order value over the last {days} days, as a share of its mean per 30 days.
+
+    Least squares; at least three orders.
+    """
+    return rows.events("order_completed").trend("value", days)
+
+
+@signal(
+    unit=TIMES,
+    direction=-1,
+    needs=_LINES,
+    en="Items a basket in the last 90 days: {basket_units_ratio} the usual",
+    he="פריטים לסל ב-90 הימים האחרונים: {basket_units_ratio} מהרגיל",
+    missing_en=_NEW_EN,
+    missing_he=_NEW_HE,
+)
+def basket_units_ratio(rows: Rows) -> Floats:
+    """Items an order in the last 90 days, against the 365 days before those."""
+    orders, lines = rows.events("order_completed"), rows.events("product_ordered")
+    now = ratio(lines.sum("quantity", 90), orders.count(90))
+    before = ratio(lines.sum("quantity", 455, until=90), orders.count(455, until=90))
+    return ratio(now, before)
+
+
+@signal(
+    unit=TIMES,
+    direction=-1,
+    needs=_LINES,
+    en="Different lines a basket in the last 90 days: {basket_variety_ratio} the usual",
+    he="מגוון מוצרים לסל ב-90 הימים האחרונים: {basket_variety_ratio} מהרגיל",
+    missing_en=_NEW_EN,
+    missing_he=_NEW_HE,
+)
+def basket_variety_ratio(rows: Rows) -> Floats:
+    """Lines an order in the last 90 days, against the 365 days before those."""
+    orders, lines = rows.events("order_completed"), rows.events("product_ordered")
+    now = ratio(lines.count(90), orders.count(90))
+    before = ratio(lines.count(455, until=90), orders.count(455, until=90))
+    return ratio(now, before)
+
+
+@signal(
+    unit=ITEMS,
+    direction=-1,
+    needs=_LINES,
+    windows=(365,),
+    en="{units_{days}d} bought in the last {days} days",
+    he="{units_{days}d} נרכשו ב-{days} הימים האחרונים",
+)
+def units(rows: Rows, days: int) -> Floats:
+    """Items bought in the last {days} days."""
+    return rows.events("product_ordered").sum("quantity", days)
+
+
+@signal(
+    unit=PRODUCTS,
+    direction=-1,
+    needs=_LINES,
+    windows=(90, 365),
+    en="{products_{days}d}, all different, bought in the last {days} days",
+    he="מספר המוצרים השונים שנרכשו ב-{days} הימים האחרונים: {products_{days}d}",
+)
+def products(rows: Rows, days: int) -> Floats:
+    """Different products bought in the last {days} days."""
+    return rows.events("product_ordered").distinct("product_id", days)
+
+
+@signal(
+    unit=CATEGORIES,
+    direction=-1,
+    needs=_LINES,
+    windows=(365,),
+    en="Bought from {categories_{days}d} in the last {days} days",
+    he="מספר הקטגוריות שמהן נרכשו מוצרים ב-{days} הימים האחרונים: {categories_{days}d}",
+)
+def categories(rows: Rows, days: int) -> Floats:
+    """Different categories bought from in the last {days} days."""
+    return rows.events("product_ordered").distinct("category", days)

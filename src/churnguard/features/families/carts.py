@@ -1,0 +1,83 @@
+"""Carts: what was put into a cart and left there; ``churnguard.features.carts`` has the rule."""
+
+from __future__ import annotations
+
+from churnguard.clock import DAY_US
+from churnguard.features.carts import CART_TIMEOUT_US
+from churnguard.features.rows import EventRows, Floats, Rows, ratio
+from churnguard.features.signal import signal
+from churnguard.features.tracks import CART_ABANDONED
+from churnguard.features.units import CARTS, DAYS, MONEY, SHARE
+
+_NEEDS = ("product_added",)
+_NONE_EN = "No abandoned cart"
+_NONE_HE = "אין עגלות נטושות"
+
+
+def _carts(rows: Rows) -> EventRows:
+    return rows.events(CART_ABANDONED)
+
+
+@signal(
+    unit=CARTS,
+    direction=1,
+    needs=_NEEDS,
+    windows=(30, 90),
+    en="{carts_abandoned_{days}d} left behind in the last {days} days",
+    he="עגלות שננטשו ב-{days} הימים האחרונים: {carts_abandoned_{days}d}",
+)
+def carts_abandoned(rows: Rows, days: int) -> Floats:
+    """Carts that became abandoned in the last {days} days."""
+    return _carts(rows).count(days)
+
+
+@signal(
+    unit=CARTS,
+    direction=1,
+    needs=_NEEDS,
+    en="{cart_streak} left behind since the last order",
+    he="עגלות שננטשו מאז ההזמנה האחרונה: {cart_streak}",
+)
+def cart_streak(rows: Rows) -> Floats:
+    """Carts that became abandoned since the last order."""
+    return _carts(rows).count(after=rows.events("order_completed").last_at())
+
+
+@signal(
+    unit=MONEY,
+    needs=_NEEDS,
+    en="{cart_value_left} still lies in abandoned carts",
+    he="{cart_value_left} נותרו בעגלות נטושות",
+)
+def cart_value_left(rows: Rows) -> Floats:
+    """Value left in the carts that became abandoned since the last order."""
+    return _carts(rows).sum("value", after=rows.events("order_completed").last_at())
+
+
+@signal(
+    unit=SHARE,
+    direction=1,
+    needs=_NEEDS,
+    windows=(90,),
+    en="{cart_abandoned_share_{days}d} of carts were left behind in the last {days} days",
+    he="{cart_abandoned_share_{days}d} מהעגלות ננטשו ב-{days} הימים האחרונים",
+    missing_en="No carts in the last {days} days",
+    missing_he="אין עגלות ב-{days} הימים האחרונים",
+)
+def cart_abandoned_share(rows: Rows, days: int) -> Floats:
+    """Abandoned carts as a share of abandoned carts and orders in the last {days} days."""
+    left = _carts(rows).count(days)
+    return ratio(left, left + rows.events("order_completed").count(days))
+
+
+@signal(
+    unit=DAYS,
+    needs=_NEEDS,
+    en="Left a cart {days_since_cart} ago",
+    he="עגלה ננטשה לפני {days_since_cart}",
+    missing_en=_NONE_EN,
+    missing_he=_NONE_HE,
+)
+def days_since_cart(rows: Rows) -> Floats:
+    """Days since the last item was put into the cart that was abandoned last."""
+    return _carts(rows).since_last() + CART_TIMEOUT_US / DAY_US
