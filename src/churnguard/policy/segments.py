@@ -138,6 +138,32 @@ def segments(
     return [codes[place] for place in found.tolist()]
 
 
+def segment_table() -> str:
+    """Return the segments as a Markdown table, in the order in which they are tried.
+
+    Examples
+    --------
+    >>> print(segment_table().splitlines()[2])
+    | `new` | First order at most 30 days ago. | `days_since_first_order <= 30` |
+    """
+    rows = [
+        f"| `{segment.code}` | {segment.meaning['en']} | {_told(segment.when)} |"
+        for segment in SEGMENTS
+    ]
+    return "\n".join(["| segment | meaning | rule |", "|---|---|---|", *rows])
+
+
+def _told(when: tuple[str, ...]) -> str:
+    texts = [
+        text.format(
+            dormant_days="look_back_days / 2",
+            high_value=f"{HIGH_VALUE_MULTIPLE:g} * the shop's mean net spend",
+        )
+        for text in when
+    ]
+    return " and ".join(f"`{text}`" for text in texts)
+
+
 @lru_cache(maxsize=64)
 def _rules(shop_mean_spend: float, look_back_days: int) -> tuple[Rule, ...]:
     """Put the shop's own numbers into the rules, once."""

@@ -311,15 +311,20 @@ def _told(explain: bool | Collection[str], ids: Sequence[str]) -> frozenset[str]
 
 
 def _values(context: ScoringContext, table: SignalTable) -> NDArray[np.float64]:
-    missing = np.full(len(table), np.nan)
-    spend, orders = table.column("net_spend_365d"), table.column("orders_365d")
     return expected_values(
-        missing if spend is None else spend,
-        missing if orders is None else orders,
+        _first_known(table, "net_spend_365d"),
+        _first_known(table, "orders_365d", "orders_total"),
         shop_mean_spend=context.shop_mean_spend,
         horizon_days=context.horizon_days,
         margin=context.margin,
     )
+
+
+def _first_known(table: SignalTable, *names: str) -> NDArray[np.float64]:
+    """Return the first of these signals that the catalogue has; missing for all if it has none."""
+    columns = (table.column(name) for name in names)
+    found = next((column for column in columns if column is not None), None)
+    return np.full(len(table), np.nan) if found is None else found
 
 
 def _contact(asked: _Asked, ids: Sequence[str]) -> Contact:
