@@ -37,7 +37,10 @@ _HOMES = {
     "train": "churnguard.jobs.train",
 }
 
-__all__ = ["__version__", *sorted(_HOMES)]
+__all__ = [  # noqa: PLE0604 (the names of _HOMES are strings)
+    "__version__",
+    *sorted(_HOMES),
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -42,10 +42,10 @@ def open_shop(
         If the store cannot be opened.
     """
     from churnguard.store.database import open_database
-    from churnguard.store.event_store import SqlEventStore
-    from churnguard.store.key_store import SqlKeyStore
+    from churnguard.store.events import SqlEventStore
+    from churnguard.store.keys import SqlKeyStore
     from churnguard.store.ledger import SqlLedger
-    from churnguard.store.score_store import SqlScoreStore
+    from churnguard.store.scores import SqlScoreStore
 
     layout = Layout(root.resolve())
     settings = read_settings(root, environ, **options)

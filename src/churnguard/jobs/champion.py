@@ -60,7 +60,6 @@ class LoadedChampion:
             "since": iso(self.entry.at),
             "approved_by": self.entry.approved_by,
             **facts,
-            "metrics": dict(self.bundle.metrics),
             "signals": list(self.bundle.catalogue.names),
             "card": self.bundle.card,
         }

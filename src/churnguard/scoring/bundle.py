@@ -55,6 +55,8 @@ class Facts:
         at ``labels_through``.
     mean_spend : float
         Mean past-year net spend of eligible customers, in money: what expected value shrinks to.
+    metrics : mapping of str to float
+        Means over the backtest's cutoffs; empty where the history was too short for one.
     """
 
     horizon_days: int
@@ -62,6 +64,7 @@ class Facts:
     trained_until: datetime
     labels_through: datetime
     mean_spend: float
+    metrics: Mapping[str, float]
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values."""
@@ -69,6 +72,7 @@ class Facts:
             **self.__dict__,
             "trained_until": iso(self.trained_until),
             "labels_through": iso(self.labels_through),
+            "metrics": dict(self.metrics),
         }
 
     @classmethod

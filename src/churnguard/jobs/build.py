@@ -1,0 +1,96 @@
+"""Build feature rows: eligible customers at cutoffs, with their label where it is mature."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from churnguard.clock import iso, to_us
+from churnguard.errors import InvalidRequest
+from churnguard.features.population import fit_population
+from churnguard.jobs.ports import Progress, Shop
+from churnguard.jobs.snapshots import read_history, take_snapshots
+from churnguard.jobs.write_table import write_table
+from churnguard.project.layout import Layout
+from churnguard.project.loader import load_catalogue
+
+
+def build_to(
+    shop: Shop, cutoffs: Sequence[datetime], out: Path, *, progress: Progress
+) -> dict[str, Any]:
+    """Build rows into a Parquet (or CSV) file and return a summary of them.
+
+    Parameters
+    ----------
+    shop : Shop
+        An opened project.
+    cutoffs : sequence of datetime
+        Instants to look back from.
+    out : Path
+        The file; it appears once, and whole.
+    progress : callable
+        Told what is being done.
+    """
+    rows, left_out = build(shop, cutoffs, progress=progress)
+    write_table(rows, out)
+    return {
+        "out": str(out),
+        "rows": rows.num_rows,
+        "columns": rows.num_columns - 3,
+        "mature": rows.num_rows - rows["churned"].null_count,
+        "cutoffs": [iso(cutoff) for cutoff in cutoffs],
+        "left_out": left_out,
+    }
+
+
+def build(
+    shop: Shop, cutoffs: Sequence[datetime], *, progress: Progress
+) -> tuple[pa.Table, dict[str, str]]:
+    """Build rows of all eligible customers.
+
+    Parameters
+    ----------
+    shop : Shop
+        An opened project.
+    cutoffs : sequence of datetime
+        Instants to look back from.
+    progress : callable
+        Told what is being done.
+
+    Returns
+    -------
+    rows : pa.Table
+        ``customer_id``, ``cutoff``, one float64 column a signal (null where there is nothing to say)
+        and ``churned`` (bool, null where the horizon has not passed), by (cutoff, customer).
+    left_out : dict of str to str
+        Families that the shop's events cannot carry, with the reason.
+
+    Raises
+    ------
+    InvalidRequest
+        If no cutoff is given.
+    NotEnoughHistory
+        If there are no events.
+    """
+    if not cutoffs:
+        raise InvalidRequest("There is no cutoff to build rows for.", hint="Say --cutoff T.")
+    settings = shop.settings
+    history = read_history(shop, known_before=shop.clock(), progress=progress)
+    catalogue, left_out = load_catalogue(Layout(shop.root)).available(history.event_counts)
+    instants = sorted({to_us(cutoff) for cutoff in cutoffs})
+    population = fit_population(history.timelines, instants, timezone=settings.timezone)
+    snapshots = take_snapshots(
+        history,
+        catalogue,
+        instants,
+        population=population,
+        horizon_days=settings.horizon_days,
+        look_back_days=settings.look_back_days,
+        progress=progress,
+    )
+    churned = pa.array(snapshots.churned, mask=~snapshots.mature)
+    return snapshots.rows.to_arrow().append_column("churned", churned), left_out

@@ -1,0 +1,199 @@
+"""Snapshots: all eligible customers at some cutoffs, with their signals and what they did next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+
+from churnguard.clock import end_of_local_day, to_us
+from churnguard.errors import NotEnoughHistory
+from churnguard.events.timeline import Timeline
+from churnguard.features.build import FeatureRows, build_features
+from churnguard.features.catalogue import Catalogue
+from churnguard.features.population import Population
+from churnguard.jobs.ports import Progress, Shop
+from churnguard.labels.order_gap import churned, eligible, mature
+
+_THREADS = 2
+
+
+@dataclass(frozen=True)
+class History:
+    """What a shop had told us before an instant, sorted, without those who may not be profiled.
+
+    Attributes
+    ----------
+    timelines : list of Timeline
+        One a partition; all events of a customer are in one of them.
+    event_counts : dict of str to int
+        Events by name.
+    data_through : datetime
+        The newest event.
+    data_end : int
+        End of its shop-local day, microseconds UTC: labels are mature up to here.
+    assumed_share : float
+        Share of events whose second clock was assumed.
+    customers : int
+        How many customers have events.
+    """
+
+    timelines: list[Timeline]
+    event_counts: dict[str, int]
+    data_through: datetime
+    data_end: int
+    assumed_share: float
+
+    @property
+    def customers(self) -> int:
+        """How many customers have events."""
+        return sum(len(timeline.customer_ids) for timeline in self.timelines)
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """Eligible customers at cutoffs, sorted by (cutoff, customer).
+
+    Attributes
+    ----------
+    rows : FeatureRows
+        Signals.
+    churned : ndarray of bool, shape (n,)
+        No order within the horizon; to be believed only where ``mature``.
+    mature : ndarray of bool, shape (n,)
+        The whole horizon is within the data.
+    """
+
+    rows: FeatureRows
+    churned: NDArray[np.bool_]
+    mature: NDArray[np.bool_]
+
+
+def read_history(shop: Shop, *, known_before: datetime, progress: Progress) -> History:
+    """Read all events that were known before an instant.
+
+    Raises
+    ------
+    NotEnoughHistory
+        If there is none.
+    """
+    unwanted = pa.array(_not_to_be_profiled(shop), pa.string())
+    timelines: list[Timeline] = []
+    counts: dict[str, int] = {}
+    newest: list[datetime] = []
+    assumed = 0
+    for done, part in enumerate(shop.events.partitions(), start=1):
+        progress("reading events", done, None)
+        events = _known(part, known_before, unwanted)
+        if not events.num_rows:
+            continue
+        for entry in pc.value_counts(events["event"].cast(pa.string())).to_pylist():
+            counts[entry["values"]] = counts.get(entry["values"], 0) + entry["counts"]
+        assumed += pc.sum(pc.equal(events["clock"].cast(pa.string()), "assumed")).as_py()
+        newest.append(pc.max(events["occurred_at"]).as_py())
+        timelines.append(Timeline.from_arrow(events))
+    if not newest:
+        raise NotEnoughHistory(
+            f"Nothing was known before {known_before:%Y-%m-%d}.",
+            hint="Bring in the shop's files with 'churnguard ingest', or choose a later instant.",
+        )
+    end = end_of_local_day(max(newest), shop.settings.timezone)
+    return History(
+        timelines=timelines,
+        event_counts=counts,
+        data_through=max(newest),
+        data_end=to_us(end),
+        assumed_share=assumed / sum(counts.values()),
+    )
+
+
+def take_snapshots(
+    history: History,
+    catalogue: Catalogue,
+    cutoffs: Sequence[int],
+    *,
+    population: Population | None,
+    horizon_days: int,
+    look_back_days: int,
+    progress: Progress,
+) -> Snapshots:
+    """Build the rows of all eligible customers at some cutoffs.
+
+    Parameters
+    ----------
+    history : History
+        From :func:`read_history`.
+    catalogue : Catalogue
+        The signals.
+    cutoffs : sequence of int
+        Microseconds UTC.
+    population : Population, optional
+        Fits for these cutoffs, from ``fit_population``.
+    horizon_days, look_back_days : int
+        What the label means.
+    progress : callable
+        Told what is being done.
+    """
+
+    def of(timeline: Timeline) -> tuple[FeatureRows, NDArray[np.bool_]]:
+        customers, instants = _eligible_rows(timeline, cutoffs, look_back_days)
+        rows = build_features(timeline, catalogue, customers, instants, population=population)
+        return rows, churned(timeline, customers, instants, horizon_days)
+
+    parts = []
+    work = Parallel(n_jobs=_THREADS, prefer="threads", return_as="generator")
+    for part in work(delayed(of)(timeline) for timeline in history.timelines):
+        parts.append(part)
+        progress("building signals", len(parts), len(history.timelines))
+    rows, gone = _joined([rows for rows, _ in parts]), np.concatenate([gone for _, gone in parts])
+    order = np.lexsort((rows.customer_ids.astype(str), rows.cutoffs))
+    rows = FeatureRows(
+        np.ascontiguousarray(rows.values[order]),
+        rows.names,
+        rows.customer_ids[order],
+        rows.cutoffs[order],
+    )
+    return Snapshots(rows, gone[order], mature(rows.cutoffs, horizon_days, history.data_end))
+
+
+def _eligible_rows(
+    timeline: Timeline, cutoffs: Sequence[int], look_back_days: int
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    found = [eligible(timeline, cutoff, look_back_days) for cutoff in cutoffs]
+    instants = np.repeat(np.asarray(cutoffs, np.int64), [len(codes) for codes in found])
+    return np.concatenate(found) if found else np.zeros(0, np.int32), instants
+
+
+def _joined(parts: Sequence[FeatureRows]) -> FeatureRows:
+    return FeatureRows(
+        np.concatenate([part.values for part in parts]),
+        parts[0].names,
+        np.concatenate([part.customer_ids for part in parts]),
+        np.concatenate([part.cutoffs for part in parts]),
+    )
+
+
+def _not_to_be_profiled(shop: Shop) -> list[str]:
+    """Return customers who objected to profiling, and staff and tests: they teach nothing."""
+    book = shop.events.customers()
+    flags = pc.or_(
+        pc.fill_null(book["opt_out_profiling"], False), pc.fill_null(book["exclude"], False)
+    )
+    ids: list[str] = book.filter(flags)["customer_id"].to_pylist()
+    return ids
+
+
+def _known(events: pa.Table, before: datetime, unwanted: pa.Array) -> pa.Table:
+    instant = pa.scalar(before, pa.timestamp("us", tz="UTC"))
+    known = pc.and_(
+        pc.less(events["occurred_at"], instant), pc.less(events["received_at"], instant)
+    )
+    if len(unwanted):
+        known = pc.and_(known, pc.invert(pc.is_in(events["customer_id"], value_set=unwanted)))
+    return events.filter(known)
