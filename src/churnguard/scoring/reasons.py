@@ -19,8 +19,6 @@ from churnguard.features.signal import Signal
 from churnguard.features.units import LANGUAGES
 from churnguard.scoring.score import Reason
 
-_SAME = 1e-12
-
 
 @dataclass(frozen=True)
 class ReasonWriter:
@@ -130,11 +128,12 @@ def points_per_log_odds(base_margin: float, margin: float) -> float:
     >>> points_per_log_odds(0.0, 0.0)
     0.25
     """
-    way = margin - base_margin
-    if abs(way) < _SAME:
-        risk = sigmoid(margin)
-        return risk * (1 - risk)
-    return (sigmoid(margin) - sigmoid(base_margin)) / way
+    low, high = sorted((base_margin, margin))
+    way = high - low
+    if way == 0:
+        return sigmoid(low) * sigmoid(-low)
+    # sigmoid(high) - sigmoid(low), without the cancellation of two numbers that are nearly equal
+    return sigmoid(high) * sigmoid(-low) * -math.expm1(-way) / way
 
 
 def sigmoid(margin: float) -> float:
