@@ -269,7 +269,9 @@ class AnyOf:
     def why_not(self, values: Mapping[str, float]) -> str:
         """Say in words why the rule does not hold for one customer."""
         whys = [part.why_not(values) for part in self.parts]
-        return "" if "" in whys else " and ".join(whys) or "no rule is given"
+        if "" in whys:
+            return ""
+        return whys[0] if len(whys) == 1 else f"none of these holds: {' / '.join(whys)}"
 
     def to_toml(self) -> Any:
         """Return the rule as it would stand in a playbook."""
