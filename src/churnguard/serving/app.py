@@ -11,6 +11,7 @@ from churnguard.jobs.ports import Shop
 from churnguard.serving import actions, at_risk, health, model, problems, reference, scores
 from churnguard.serving.access_log import AccessLog
 from churnguard.serving.auth import KeyRing
+from churnguard.serving.desk import mount_desk
 from churnguard.serving.door import Champion, Door, Scorer
 from churnguard.serving.headers import SecurityHeaders
 from churnguard.serving.limits import LARGEST_BODY, LOOPBACK, BodyLimit, KnownHosts
@@ -30,6 +31,7 @@ def create_app(
     *,
     open_desk: bool = False,
     scorer: Scorer | None = None,
+    session_key: bytes | None = None,
     allowed_hosts: Sequence[str] | None = None,
     largest_body: int = LARGEST_BODY,
     poll_seconds: float = 2.0,
@@ -46,6 +48,8 @@ def create_app(
         Let everybody in at the desk, for the demo; then only loopback hosts are answered.
     scorer : Scorer, optional
         How customers are scored; ``churnguard.jobs.score_customer.score_customers`` if left out.
+    session_key : bytes, optional
+        Seals the desk's cookies; a random one if left out, so that a restart signs everybody out.
     allowed_hosts : sequence of str, optional
         Host names that are answered; all if left out, unless ``open_desk``.
     largest_body : int
@@ -73,6 +77,7 @@ def create_app(
     app.state.keys = KeyRing(shop)
     for room in (scores, at_risk, actions, model, health, reference):
         app.include_router(room.router)
+    mount_desk(app, app.state.door, open_desk=open_desk, session_key=session_key)
     problems.install(app)
     hosts = allowed_hosts or (LOOPBACK if open_desk else ("*",))
     # The last one added is the outermost.

@@ -19,6 +19,7 @@ from churnguard.testing.event_store import FakeEventStore
 from churnguard.testing.key_store import FakeKeyStore
 from churnguard.testing.ledger import FakeLedger
 from churnguard.testing.model import FakeChampion, FakeModel, FakeScorer
+from churnguard.testing.sample_shop import sample_shop
 from churnguard.testing.score_store import FakeScoreStore
 from churnguard.testing.shop import fake_shop
 
@@ -38,4 +39,5 @@ __all__ = [
     "build_run",
     "build_score",
     "fake_shop",
+    "sample_shop",
 ]
