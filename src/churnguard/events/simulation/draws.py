@@ -37,7 +37,7 @@ def lognormals(
     rng: np.random.Generator, size: int, *, median: float | Floats, spread: float
 ) -> Floats:
     """Return log-normal draws: ``median`` times exp(``spread`` times a normal), rounded."""
-    factor: Floats = np.round(np.exp(spread * normals(rng, size)), 6)
+    factor = np.round(np.exp(spread * normals(rng, size)), 6)
     return np.asarray(median * factor, dtype=np.float64)
 
 

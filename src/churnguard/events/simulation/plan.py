@@ -44,7 +44,10 @@ class SimulationPlan:
     timezone, currency : str
         The shop's IANA zone and ISO 4217 currency.
     pace : float
-        How fast customers come back, relative to Online Retail II; 1.6 makes a livelier shop.
+        How fast customers come back, relative to Online Retail II.
+    leaving : float
+        How readily customers leave for good, relative to the fitted shop. A pace of 1.6 with a
+        leaving of 0.5 makes a shop in which about half of those eligible churn in 90 days.
     season_strength : float
         0 is a shop without a season, 1 the season of Online Retail II.
     misspecified : bool
@@ -75,6 +78,7 @@ class SimulationPlan:
     timezone: str = "UTC"
     currency: str = "USD"
     pace: float = 1.0
+    leaving: float = 1.0
     season_strength: float = 1.0
     misspecified: bool = False
     offers: bool = True
@@ -89,6 +93,7 @@ class SimulationPlan:
         _must(self.timezone in available_timezones(), f"No such time zone: {self.timezone}.")
         _must(0 <= self.season_strength <= 1.5, "The season's strength is between 0 and 1.5.")
         _must(0.1 <= self.pace <= 10, "The pace is between 0.1 and 10.")
+        _must(0 <= self.leaving <= 10, "The leaving is between 0 and 10.")
         _must(self.truth_every_days >= 1, "The truth is told at most daily.")
         _must(self.horizon_days >= 1, "The horizon is at least one day.")
 

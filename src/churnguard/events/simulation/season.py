@@ -115,7 +115,7 @@ def _befalling(plan: SimulationPlan, length: int) -> tuple[Floats, Floats, int]:
     """Return factors of demand and of leaving, and the day on which tracking changes."""
     if not plan.misspecified:
         calm = np.ones((1, length))
-        return calm, calm, length
+        return calm, plan.leaving * calm, length
     rng = stream(plan.seed, "befalling")
     demand = _shared_shocks(rng, length)
     leaving = np.ones((NEIGHBOURHOODS, length))
@@ -123,7 +123,7 @@ def _befalling(plan: SimulationPlan, length: int) -> tuple[Floats, Floats, int]:
     touched = rng.random(NEIGHBOURHOODS) < 0.5
     demand[touched, opens:] *= 0.75
     leaving[touched, opens : opens + 60] = 3.0
-    return demand, leaving, int(plan.days * (0.7 + 0.15 * rng.random()))
+    return demand, plan.leaving * leaving, int(plan.days * (0.7 + 0.15 * rng.random()))
 
 
 def _shared_shocks(rng: np.random.Generator, length: int) -> Floats:

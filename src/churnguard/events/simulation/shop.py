@@ -122,7 +122,7 @@ def _consent(u: np.ndarray, given: float) -> pa.Array:
 def _offers(calendar: ShopCalendar, happened: Happenings, names: pa.Array) -> pa.Table:
     offers = happened.offers
     day = offers["day"]
-    offered = np.asarray(offers.get("offered", day)).astype(bool)
+    offered = offers["offered"].astype(bool)
     codes, place = np.unique(day, return_inverse=True)
     campaigns = pa.array([campaign_name(code) for code in codes], pa.string())
     return pa.table(

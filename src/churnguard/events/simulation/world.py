@@ -51,6 +51,11 @@ TICKET_TOPICS = (
     "product_question",
 )
 _NEWSLETTER_DAY = 1
+_SOMETIMES = {
+    "mails": ("clicked", "unsubscribed"),
+    "surveys": ("mood",),
+    "offers": ("offered",),
+}
 _STRAY_VISITS, _STRAY_OPENS = 0.02, 0.02
 
 Record = dict[str, NDArray[Any]]
@@ -147,14 +152,11 @@ class World:
         )
 
     def _joined(self, name: str) -> Record:
-        records = self._records[name]
-        keys = records[0].keys() if records else ("customer", "day")
-        return {
-            key: np.concatenate([record[key] for record in records])
-            if records
-            else np.empty(0, dtype=np.int64)
-            for key in keys
-        }
+        """Join the days; what happens on some days only begins with an empty one."""
+        nothing = np.empty(0, dtype=np.int64)
+        empty = dict.fromkeys(("customer", "day", *_SOMETIMES.get(name, ())), nothing)
+        records = self._records[name] or [empty]
+        return {key: np.concatenate([record[key] for record in records]) for key in records[0]}
 
     def _visits(self, chances: Hazards, here: Bools, day: int, u: Floats) -> tuple[Bools, Bools]:
         order = chances.order
