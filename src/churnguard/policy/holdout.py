@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 _SHORTEST_KEY = 16
@@ -27,7 +28,7 @@ class Holdout:
     Attributes
     ----------
     key : bytes
-        Secret of the project, 16 to 64 bytes.
+        Secret of the project, at least 16 bytes; what is longer than 64 is hashed first.
     share : float
         Share held out, from 0 to below 1.
     experiment : str
@@ -45,8 +46,8 @@ class Holdout:
     experiment: str = "holdout-1"
 
     def __post_init__(self) -> None:
-        if not _SHORTEST_KEY <= len(self.key) <= _LONGEST_KEY:
-            raise ValueError(f"The holdout key must have {_SHORTEST_KEY} to {_LONGEST_KEY} bytes.")
+        if len(self.key) < _SHORTEST_KEY:
+            raise ValueError(f"The holdout key must have at least {_SHORTEST_KEY} bytes.")
         if not 0 <= self.share < 1:
             raise ValueError(f"The share held out must be from 0 to below 1, not {self.share}.")
 
@@ -91,4 +92,9 @@ class Holdout:
     def _digest(self, purpose: bytes, *parts: str, size: int) -> bytes:
         """Hash experiment and parts, each ended by a zero byte, apart for each purpose."""
         text = "\0".join((self.experiment, *parts)).encode("utf-8", "surrogatepass")
-        return hashlib.blake2b(text, digest_size=size, key=self.key, person=purpose).digest()
+        return hashlib.blake2b(text, digest_size=size, key=self._key, person=purpose).digest()
+
+    @cached_property
+    def _key(self) -> bytes:
+        """The key as BLAKE2b takes it."""
+        return self.key if len(self.key) <= _LONGEST_KEY else hashlib.blake2b(self.key).digest()

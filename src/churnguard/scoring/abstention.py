@@ -79,8 +79,22 @@ def silences(
         for place, customer_id in enumerate(customer_ids):
             row = customers.get(customer_id)
             if row:
-                found[place] = _from_book(row) or found[place]
+                found[place] = book_reason(row) or found[place]
     return found
+
+
+def book_reason(row: Mapping[str, Any]) -> str | None:
+    """Return the ``status_reason`` that a row of the customer book gives, if it gives one.
+
+    Examples
+    --------
+    >>> book_reason({"opt_out_profiling": False, "exclude": True})
+    'excluded'
+    """
+    for column, reason in _BOOK:
+        if row.get(column):
+            return reason
+    return None
 
 
 def too_little_history(
@@ -112,10 +126,3 @@ def _from_signals(recency: NDArray[np.float64], look_back_days: int) -> list[str
     for place in np.flatnonzero(recency > look_back_days).tolist():
         found[place] = "outside_look_back"
     return found
-
-
-def _from_book(row: Mapping[str, Any]) -> str | None:
-    for column, reason in _BOOK:
-        if row.get(column):
-            return reason
-    return None
