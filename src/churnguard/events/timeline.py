@@ -31,6 +31,7 @@ WORD_COLUMNS = ("order_id", "cart_id", "session_id", "product_id", "category", "
 """Columns of words; inside a track they are int32 codes, -1 where missing."""
 
 _LARGEST_MONEY = 1e11
+_NOWHERE = slice(0, 0)
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ class Timeline:
         _refuse_missing_columns(events)
         ids, customer = _ranked(events["customer_id"])
         names, event = _ranked(events["event"])
-        occurred = _integers(events["occurred_at"])
+        occurred = _instants(events["occurred_at"])
         group = event.astype(np.int64) * max(len(ids), 1) + customer
         order = _order(group, occurred, events["event_id"])
         edges = np.searchsorted(event[order], np.arange(len(names) + 1))
@@ -170,19 +171,35 @@ class Timeline:
         0
         """
         if event not in self._tracks:
-            where = self._slices.get(event, slice(0, 0))
-            counts = np.bincount(self.customer[where], minlength=len(self.customer_ids))
-            offsets = np.zeros(len(self.customer_ids) + 1, dtype=np.int64)
-            np.cumsum(counts, out=offsets[1:])
+            where = self._slices.get(event, _NOWHERE)
             self._tracks[event] = Track(
                 event,
-                offsets,
+                self._offsets(event),
                 self.column("occurred_at")[where],
                 self.column("received_at")[where],
                 read=lambda name: self.column(name)[where],
                 code=self._code,
             )
         return self._tracks[event]
+
+    def _offsets(self, event: str) -> Ints:
+        """Return where each customer's events of a kind begin and end in its track."""
+        customers = len(self.customer_ids)
+        if event not in self._slices:
+            return np.zeros(customers + 1, dtype=np.int64)
+        begin = self.events.index(event) * customers
+        edges = self._edges[begin : begin + customers + 1]
+        return edges - edges[0]
+
+    @cached_property
+    def _edges(self) -> Ints:
+        """Where each run of one customer and kind of event begins, over all events."""
+        customers = len(self.customer_ids)
+        sizes = [where.stop - where.start for where in self._slices.values()]
+        group = np.repeat(np.arange(len(sizes)) * customers, sizes) + self.customer
+        edges = np.zeros(len(sizes) * customers + 1, dtype=np.int64)
+        np.cumsum(np.bincount(group, minlength=len(edges) - 1), out=edges[1:])
+        return edges
 
     def column(self, name: str) -> NDArray[Any]:
         """Return a column of all events, in the timeline's order; decoded when first asked for."""
@@ -284,7 +301,8 @@ class _Source:
         if name in WORD_COLUMNS:
             self._words[name], codes = _encoded(column)
             return codes[self._order]
-        return _integers(column)[self._order]
+        numbers = _instants(column) if pa.types.is_timestamp(column.type) else _integers(column)
+        return numbers[self._order]
 
     def code(self, name: str, word: str) -> int:
         if name not in self._events.column_names:
@@ -323,15 +341,20 @@ def _ranked(column: pa.ChunkedArray) -> tuple[NDArray[np.object_], Codes]:
     order = order[occurs[order]]
     rank = np.zeros(len(words), dtype=np.int32)
     rank[order] = np.arange(len(order), dtype=np.int32)
-    sorted_words = words.take(pa.array(order)).to_numpy(zero_copy_only=False)
-    return sorted_words.astype(object), rank[codes]
+    return words.to_numpy(zero_copy_only=False)[order], rank[codes]
+
+
+def _instants(column: pa.ChunkedArray) -> Ints:
+    """Return instants as int64 microseconds."""
+    if column.type.unit != "us":
+        column = column.cast(pa.timestamp("us", tz=column.type.tz))
+    instants: Ints = column.to_numpy().view(np.int64)
+    return instants
 
 
 def _integers(column: pa.ChunkedArray) -> Ints:
-    """Return instants or whole numbers as int64, ``MISSING`` where null."""
-    whole = column.cast(pa.int64())
-    if whole.null_count:
-        whole = whole.fill_null(int(MISSING))
+    """Return whole numbers as int64, ``MISSING`` where null."""
+    whole = column.cast(pa.int64()).fill_null(int(MISSING))
     numbers: Ints = whole.to_numpy()
     return numbers
 

@@ -58,6 +58,44 @@ def first_at(occurred: Ints, low: Ints, high: Ints, instants: Ints) -> Ints:
 
 
 @compiled
+def places(end: Ints, first: Ints, nth: int) -> Ints:
+    """Return the place of each row's nth newest event, -1 where it has fewer."""
+    found = np.empty(len(end), dtype=np.int64)
+    for row in range(len(end)):
+        place = end[row] - nth
+        found[row] = place if place >= first[row] else -1
+    return found
+
+
+@compiled
+def days_since(occurred: Ints, places: Ints, cutoffs: Ints) -> Floats:
+    """Return days from the event at a place to the cutoff, NaN where the place is -1."""
+    result = np.empty(len(places))
+    for row in range(len(places)):
+        place = places[row]
+        result[row] = (cutoffs[row] - occurred[place]) / _DAY if place >= 0 else np.nan
+    return result
+
+
+@compiled
+def window_sum(sums: Ints, low: Ints, high: Ints, scale: float) -> Floats:
+    """Return the sum over the window from prefix sums."""
+    result = np.empty(len(low))
+    for row in range(len(low)):
+        result[row] = (sums[high[row]] - sums[low[row]]) / scale
+    return result
+
+
+@compiled
+def ratios(above: Floats, below: Floats) -> Floats:
+    """Return ``above / below``, NaN where ``below`` is zero."""
+    result = np.empty(len(above))
+    for row in range(len(above)):
+        result[row] = above[row] / below[row] if below[row] != 0.0 else np.nan
+    return result
+
+
+@compiled
 def latest_received(received: Ints, offsets: Ints) -> Ints:
     """Return, for each event, the newest ``received`` of its customer's events up to it."""
     latest = received.copy()

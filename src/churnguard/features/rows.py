@@ -56,11 +56,20 @@ class Rows:
         self.customers = customers
         self.cutoffs = cutoffs
         self.population = population
+        self.following = customers + np.int32(1)
+        self.shape = customers.shape
         self._tracks = tracks
         self._events: dict[str, EventRows] = {}
+        self._back: dict[float, Ints] = {}
 
     def __len__(self) -> int:
         return len(self.customers)
+
+    def back(self, days: float) -> Ints:
+        """Return the instant so many days of 86,400 s before each cutoff."""
+        if days not in self._back:
+            self._back[days] = self.cutoffs - round(days * DAY_US)
+        return self._back[days]
 
     @cached_property
     def season(self) -> Floats:
@@ -87,15 +96,11 @@ class EventRows:
         self._bounds: dict[object, tuple[Ints, Ints]] = {}
         self._narrower: dict[object, EventRows] = {}
         self._gaps: dict[object, Gaps] = {}
-
-    @cached_property
-    def _first(self) -> Ints:
-        return self._track.offsets[self._rows.customers]
-
-    @cached_property
-    def _end(self) -> Ints:
-        high = self._track.offsets[self._rows.customers + 1]
-        return kernel.first_at(self._track.occurred, self._first, high, self._rows.cutoffs)
+        self._places: dict[int, Ints] = {}
+        self._since: dict[int, Floats] = {}
+        self._first = track.offsets[rows.customers]
+        high = track.offsets[rows.following]
+        self._end = kernel.first_at(track.occurred, self._first, high, rows.cutoffs)
 
     def where(self, column: str, equals: float | str) -> EventRows:
         """Return only the events whose column holds a number or a word."""
@@ -137,15 +142,13 @@ class EventRows:
     ) -> Floats:
         """Return the sum of a column over the window; what is missing adds nothing."""
         low, high = self.bounds(days, until=until, after=after)
-        sums = self._track.sums(column)
-        total: Floats = (sums[high] - sums[low]) / scale(column)
-        return total
+        return kernel.window_sum(self._track.sums(column), low, high, scale(column))
 
     def mean(self, column: str, days: float | None = None, *, until: float = 0.0) -> Floats:
         """Return the mean of a column over the window, NaN where it has no number."""
         low, high = self.bounds(days, until=until)
-        sums, presence = self._track.sums(column), self._track.presence(column)
-        return ratio((sums[high] - sums[low]) / scale(column), presence[high] - presence[low])
+        total = kernel.window_sum(self._track.sums(column), low, high, scale(column))
+        return ratio(total, kernel.window_sum(self._track.presence(column), low, high, 1))
 
     def median(
         self, column: str, days: float | None = None, *, until: float = 0.0, skip_last: int = 0
@@ -180,43 +183,41 @@ class EventRows:
 
     def last(self, column: str, nth: int = 1) -> Floats:
         """Return the number of the newest event (``nth=2``: the one before it)."""
-        place, there = self._place(nth)
-        if not len(self._track.occurred):
-            return np.full(len(there), np.nan)
-        numbers = self._track.column(column)[place]
-        told: Floats = np.where(there & (numbers != MISSING), numbers / scale(column), np.nan)
+        place = self._newest(nth)
+        numbers = _taken(self._track.column(column), place)
+        told: Floats = np.where(numbers == MISSING, np.nan, numbers / scale(column))
         return told
 
     def last_at(self, nth: int = 1) -> Ints:
         """Return the instant of the newest event, ``NEVER`` where there is none."""
-        place, there = self._place(nth)
-        return self._instants(place, there)
+        return _taken(self._track.occurred, self._newest(nth))
 
     def first_at(self, nth: int = 1) -> Ints:
         """Return the instant of the first event (``nth=2``: the second), ``NEVER`` if none."""
-        place = self._first + (nth - 1)
-        there = place < self._end
-        return self._instants(np.where(there, place, 0), there)
+        return _taken(self._track.occurred, self._oldest(nth))
 
     def since_last(self, nth: int = 1) -> Floats:
         """Return days from the newest event (``nth=2``: the one before it) to the cutoff."""
-        return days_between(self.last_at(nth), self._rows.cutoffs)
+        if nth not in self._since:
+            at = self._newest(nth)
+            self._since[nth] = kernel.days_since(self._track.occurred, at, self._rows.cutoffs)
+        return self._since[nth]
 
     def since_first(self) -> Floats:
         """Return days from the first event to the cutoff."""
-        return days_between(self.first_at(), self._rows.cutoffs)
+        return kernel.days_since(self._track.occurred, self._oldest(1), self._rows.cutoffs)
 
-    def _place(self, nth: int) -> tuple[Ints, NDArray[np.bool_]]:
-        place = self._end - nth
-        return np.maximum(place, 0), place >= self._first
+    def _newest(self, nth: int) -> Ints:
+        if nth not in self._places:
+            self._places[nth] = kernel.places(self._end, self._first, nth)
+        return self._places[nth]
 
-    def _instants(self, place: Ints, there: NDArray[np.bool_]) -> Ints:
-        if not len(self._track.occurred):
-            return np.full(len(there), NEVER)
-        return np.asarray(np.where(there, self._track.occurred[place], NEVER), dtype=np.int64)
+    def _oldest(self, nth: int) -> Ints:
+        place = self._first + (nth - 1)
+        return np.where(place < self._end, place, -1)
 
     def _back(self, days: float) -> Ints:
-        return self._from(self._rows.cutoffs - round(days * DAY_US))
+        return self._from(self._rows.back(days))
 
     def _from(self, instants: Ints) -> Ints:
         return kernel.first_at(self._track.occurred, self._first, self._end, instants)
@@ -278,8 +279,7 @@ def ratio(above: NDArray[Any], below: NDArray[Any]) -> Floats:
     >>> ratio(np.array([1.0, 1.0]), np.array([4.0, 0.0])).tolist()
     [0.25, nan]
     """
-    shares: Floats = np.divide(above, below, out=np.full(len(below), np.nan), where=below != 0)
-    return shares
+    return kernel.ratios(np.asarray(above, np.float64), np.asarray(below, np.float64))
 
 
 def days_between(start: Ints, end: Ints) -> Floats:
@@ -293,3 +293,11 @@ def days_between(start: Ints, end: Ints) -> Floats:
     there = (start != NEVER) & (end != NEVER)
     between: Floats = np.where(there, (end - np.where(there, start, end)) / DAY_US, np.nan)
     return between
+
+
+def _taken(numbers: Ints, places: Ints) -> Ints:
+    """Return the numbers at some places, ``NEVER`` (which is ``MISSING``) where the place is -1."""
+    if not len(numbers):
+        return np.full(len(places), NEVER)
+    taken: Ints = np.where(places < 0, NEVER, numbers[places])
+    return taken

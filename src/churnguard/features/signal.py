@@ -106,7 +106,7 @@ class Signal:
             If the function does not return one float64 a row.
         """
         numbers = self.compute(rows)
-        if not isinstance(numbers, np.ndarray) or numbers.shape != (len(rows),):
+        if not isinstance(numbers, np.ndarray) or numbers.shape != rows.shape:
             raise CatalogueError(
                 f"The signal '{self.name}' did not return one number a row.",
                 hint="Return a NumPy array as long as 'rows', NaN where nothing is known.",

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnguard.features.btyd import BgNbd
-from churnguard.features.population import LifetimeModels
 from churnguard.features.rows import Floats, Rows, days_between
 from churnguard.features.signal import signal
 from churnguard.features.units import NUMBER, SHARE
@@ -68,14 +66,13 @@ def _lifetime(rows: Rows, kind: str, measure: str) -> Floats:
     if rows.population is None:
         return risks
     visits = rows.events("order_completed").visits()
-    age = visits.since_first()
+    age, repeats = visits.since_first(), visits.count() - 1.0
     recency = days_between(visits.first_at(), visits.last_at())
     fits = rows.population.at(rows.cutoffs)
-    for place in np.unique(fits[fits >= 0]):
-        models: LifetimeModels | None = rows.population.lifetime(int(place))
-        mine = np.flatnonzero((fits == place) & ~np.isnan(age))
-        if models is not None and len(mine):
-            model: BgNbd = getattr(models, kind)
-            ask = getattr(model, measure)
-            risks[mine] = ask(visits.count()[mine] - 1, recency[mine], age[mine], HORIZON_DAYS)
+    for place in set(fits[fits >= 0].tolist()):
+        models = rows.population.lifetime(place)
+        if models is not None:
+            mine = np.flatnonzero((fits == place) & (repeats >= 0))
+            ask = getattr(getattr(models, kind), measure)
+            risks[mine] = ask(repeats[mine], recency[mine], age[mine], HORIZON_DAYS)
     return risks

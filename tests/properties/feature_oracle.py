@@ -1,0 +1,299 @@
+"""The kernel said slowly: one customer at one cutoff, in plain Python over a list of events.
+
+``OracleRows`` has the methods of ``churnguard.features.rows.Rows``, so every signal's own function can
+be run on it; a row of the kernel must then hold the same numbers.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import strategies as st
+
+DAY = 86_400_000_000
+HOUR = DAY // 24
+SCALES = {"value": 10_000, "discount": 10_000}
+KINDS = (
+    "order_completed",
+    "order_refunded",
+    "order_cancelled",
+    "product_ordered",
+    "product_viewed",
+    "product_added",
+    "product_removed",
+    "products_searched",
+    "signed_in",
+    "email_opened",
+    "email_link_clicked",
+    "unsubscribed",
+    "survey_answered",
+    "support_ticket_opened",
+    "support_ticket_closed",
+)
+
+instants = st.one_of(
+    st.integers(0, 40 * 24).map(lambda hours: hours * HOUR),
+    st.integers(0, 500).map(lambda days: days * DAY),
+    st.integers(0, 500 * DAY),
+)
+delays = st.sampled_from((0, 0, 0, 0, 1, HOUR, DAY, 3 * DAY, 60 * DAY))
+amounts = st.sampled_from((None, 0.0, 0.0, 1.0, 9.99, 12.5, 80.0, 0.00005))
+
+
+@st.composite
+def events(draw, *, customers=("a", "b"), kinds=KINDS, most=40):
+    """Draw a list of events with ties, nulls, late arrivals and rows right on window edges."""
+    drawn = draw(
+        st.lists(
+            st.fixed_dictionaries(
+                {
+                    "customer_id": st.sampled_from(customers),
+                    "event": st.sampled_from(kinds),
+                    "occurred_at": instants,
+                    "delay": delays,
+                    "value": amounts,
+                    "quantity": st.sampled_from((None, 1, 1, 2, 5)),
+                    "cart_id": st.sampled_from((None, "c1", "c2")),
+                    "product_id": st.sampled_from((None, "p1", "p2", "p3")),
+                    "category": st.sampled_from((None, "g1", "g2")),
+                    "kind": st.sampled_from((None, "nps", "csat", "ces")),
+                }
+            ),
+            max_size=most,
+        )
+    )
+    names = draw(st.permutations(range(len(drawn))))
+    return [
+        event | {"event_id": f"e{name:03}", "received_at": event["occurred_at"] + event["delay"]}
+        for name, event in zip(names, drawn, strict=True)
+    ]
+
+
+def table(rows):
+    """Return events as the canonical table, in the order given."""
+    instant, word = pa.timestamp("us", tz="UTC"), pa.string()
+    columns = {
+        "event_id": word,
+        "customer_id": word,
+        "event": pa.dictionary(pa.int32(), word),
+        "occurred_at": instant,
+        "received_at": instant,
+        "value": pa.float64(),
+        "quantity": pa.int64(),
+        "cart_id": word,
+        "product_id": word,
+        "category": word,
+        "kind": word,
+    }
+    return pa.table(
+        {name: pa.array([row[name] for row in rows], kind) for name, kind in columns.items()}
+    )
+
+
+def money(amount):
+    """Return an amount in 1/10,000, halves to even."""
+    return None if amount is None else round(amount * 10_000)
+
+
+class OracleRows:
+    """One row: a customer at a cutoff."""
+
+    def __init__(self, rows, customer_id, cutoff, population=None):
+        self.cutoffs = np.array([cutoff])
+        self.cutoff = cutoff
+        self.population = population
+        self.known = sorted(
+            (
+                row | {"value": money(row["value"])}
+                for row in rows
+                if row["customer_id"] == customer_id
+                and row["occurred_at"] < cutoff
+                and row["received_at"] < cutoff
+            ),
+            key=lambda row: (row["occurred_at"], row["event_id"]),
+        )
+
+    def __len__(self):
+        return 1
+
+    def events(self, name):
+        if name == "cart_abandoned":
+            return OracleEvents(self.cutoff, self.abandoned())
+        return OracleEvents(self.cutoff, [row for row in self.known if row["event"] == name])
+
+    @property
+    def season(self):
+        years = self.cutoff / DAY / 365.2425
+        angle = 2 * math.pi * (years - math.floor(years))
+        turns = (math.sin(angle), math.cos(angle), math.sin(2 * angle), math.cos(2 * angle))
+        return np.array(turns).reshape(4, 1)
+
+    def abandoned(self):
+        found = []
+        for cart in {row["cart_id"] for row in self.known}:
+            found += self.abandoned_in(cart)
+        return sorted(found, key=lambda row: row["occurred_at"])
+
+    def abandoned_in(self, cart):
+        """Return the abandonments of one cart: each ends with an item nothing followed."""
+        ordered = [r["occurred_at"] for r in self.known if r["event"] == "order_completed"]
+        mine = [row for row in self.known if row["cart_id"] == cart]
+        added = [row for row in mine if row["event"] == "product_added"]
+        removed = [row for row in mine if row["event"] == "product_removed"]
+        found, episode = [], []
+        for place, item in enumerate(added):
+            episode.append(item)
+            at = item["occurred_at"]
+            following = added[place + 1]["occurred_at"] if place + 1 < len(added) else math.inf
+            bought = [when for when in ordered if at <= when <= at + DAY]
+            if following <= at + DAY and not [when for when in bought if when < following]:
+                continue
+            taken = [r for r in removed if episode[0]["occurred_at"] <= r["occurred_at"] <= at + DAY]
+            left = sum(units(row) for row in episode) - sum(units(row) for row in taken)
+            worth = sum(r["value"] or 0 for r in episode) - sum(r["value"] or 0 for r in taken)
+            if not bought and left > 0 and at + DAY < self.cutoff:
+                found.append({"occurred_at": at + DAY, "value": max(worth, 0), "quantity": left})
+            episode = []
+        return found
+
+
+class OracleEvents:
+    """One kind of event before the cutoff."""
+
+    def __init__(self, cutoff, rows):
+        self.cutoff = cutoff
+        self.rows = rows
+
+    def window(self, days=None, until=0, after=None):
+        start = -math.inf if days is None else self.cutoff - days * DAY
+        end = self.cutoff - until * DAY
+        rows = [row for row in self.rows if start <= row["occurred_at"] < end]
+        return rows if after is None else [r for r in rows if r["occurred_at"] > int(after[0])]
+
+    def numbers(self, column, **window):
+        return [row[column] for row in self.window(**window) if row[column] is not None]
+
+    def count(self, days=None, *, until=0, after=None):
+        return one(len(self.window(days, until, after)))
+
+    def sum(self, column, days=None, *, until=0, after=None):
+        found = self.numbers(column, days=days, until=until, after=after)
+        return one(sum(found) / SCALES.get(column, 1))
+
+    def mean(self, column, days=None, *, until=0):
+        found = self.numbers(column, days=days, until=until)
+        return one(sum(found) / SCALES.get(column, 1) / len(found) if found else math.nan)
+
+    def median(self, column, days=None, *, until=0, skip_last=0):
+        window = self.window(days, until)
+        window = window[: max(len(window) - skip_last, 0)]
+        found = [row[column] for row in window if row[column] is not None]
+        return one(statistics.median(found) / SCALES.get(column, 1) if found else math.nan)
+
+    def distinct(self, column, days=None, *, until=0):
+        return one(len(set(self.numbers(column, days=days, until=until))))
+
+    def streak(self, column, equals, days=None):
+        wanted, length = round(equals * SCALES.get(column, 1)), 0
+        for row in reversed(self.window(days)):
+            if row[column] != wanted:
+                break
+            length += 1
+        return one(length)
+
+    def trend(self, column, days=None):
+        points = [(r["occurred_at"] / DAY, r[column]) for r in self.window(days)]
+        points = [(day, number) for day, number in points if number is not None]
+        if len(points) < 3:
+            return one(math.nan)
+        days_, numbers = zip(*points, strict=True)
+        if len(set(days_)) == 1 or sum(numbers) == 0:
+            return one(math.nan)
+        slope = statistics.linear_regression(days_, numbers).slope
+        return one(slope / statistics.mean(numbers) * 30)
+
+    def where(self, column, equals):
+        if not isinstance(equals, str):
+            equals = round(equals * SCALES.get(column, 1))
+        return OracleEvents(self.cutoff, [row for row in self.rows if row[column] == equals])
+
+    def known(self, column):
+        return OracleEvents(self.cutoff, [row for row in self.rows if row[column] is not None])
+
+    def visits(self, apart_days=1.0):
+        starts = []
+        for row in self.rows:
+            if not starts or row["occurred_at"] - starts[-1]["occurred_at"] >= apart_days * DAY:
+                starts.append(row)
+        return OracleEvents(self.cutoff, starts)
+
+    def gaps(self, days=None):
+        at = [row["occurred_at"] for row in self.window(days)]
+        return OracleGaps([(b - a) / DAY for a, b in zip(at, at[1:], strict=False)])
+
+    def nth(self, nth):
+        return self.rows[-nth] if len(self.rows) >= nth else None
+
+    def last(self, column, nth=1):
+        row = self.nth(nth)
+        missing = row is None or row[column] is None
+        return one(math.nan if missing else row[column] / SCALES.get(column, 1))
+
+    def last_at(self, nth=1):
+        row = self.nth(nth)
+        return np.array([np.iinfo(np.int64).min if row is None else row["occurred_at"]])
+
+    def first_at(self, nth=1):
+        row = self.rows[nth - 1] if len(self.rows) >= nth else None
+        return np.array([np.iinfo(np.int64).min if row is None else row["occurred_at"]])
+
+    def since_last(self, nth=1):
+        row = self.nth(nth)
+        return one(math.nan if row is None else (self.cutoff - row["occurred_at"]) / DAY)
+
+    def since_first(self):
+        return one((self.cutoff - self.rows[0]["occurred_at"]) / DAY if self.rows else math.nan)
+
+
+class OracleGaps:
+    """Statistics of a list of gaps."""
+
+    def __init__(self, gaps):
+        self.gaps = gaps
+
+    def count(self):
+        return one(len(self.gaps))
+
+    def mean(self):
+        return one(statistics.mean(self.gaps) if self.gaps else math.nan)
+
+    def sd(self):
+        return one(statistics.stdev(self.gaps) if len(self.gaps) > 1 else math.nan)
+
+    def median(self):
+        return one(statistics.median(self.gaps) if self.gaps else math.nan)
+
+    def longest(self):
+        return one(max(self.gaps, default=math.nan))
+
+    def spread(self):
+        if not self.gaps:
+            return one(math.nan)
+        middle = statistics.median(self.gaps)
+        return one(statistics.median(abs(gap - middle) for gap in self.gaps))
+
+    def robust_z(self, silence):
+        return (silence - self.median()) / max(1.4826 * float(self.spread()[0]), 1.0)
+
+
+def one(number):
+    """Return a number as the column of one row."""
+    return np.array([float(number)])
+
+
+def units(row):
+    """Return how many units a cart event moves; one where it does not say."""
+    return 1 if row["quantity"] is None else row["quantity"]
