@@ -7,10 +7,9 @@ element by element on arrays, so that the numbers are the same to the last bit.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from functools import cached_property
-from typing import Any, Protocol
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,17 +17,14 @@ from numpy.typing import NDArray
 from churnguard.clock import to_us
 from churnguard.errors import BundleMismatch
 from churnguard.features.build import FeatureRows
-from churnguard.features.catalogue import Catalogue
 from churnguard.policy.bands import bands
 from churnguard.policy.choice import Choices, Contact, choose_actions, why_not_eligible
-from churnguard.policy.holdout import Holdout
-from churnguard.policy.playbook import Playbook
 from churnguard.policy.rules import SignalTable
 from churnguard.policy.segments import segments
 from churnguard.policy.value import expected_values
 from churnguard.scoring.abstention import STATUS_OF, silences, too_little_history
-from churnguard.scoring.reasons import ReasonWriter
-from churnguard.scoring.score import ModelName, Reason, Score, SuggestedAction
+from churnguard.scoring.context import ScoringContext
+from churnguard.scoring.score import Reason, Score, SuggestedAction
 
 CustomerBook = Mapping[str, Mapping[str, Any] | None]
 """By customer, the row of the customer book (``events.customers.CUSTOMER_SCHEMA``), or None."""
@@ -36,88 +32,15 @@ CustomerBook = Mapping[str, Mapping[str, Any] | None]
 LastActions = Mapping[str, Mapping[str, datetime]]
 """By customer and action code, when it was last taken."""
 
+__all__ = [
+    "CustomerBook",
+    "LastActions",
+    "ScoringContext",
+    "compose_scores",
+    "score_without_number",
+]
+
 _CHANNELS = ("email", "sms", "phone", "push")
-
-
-class RiskModel(Protocol):
-    """What scoring needs of a trained model; all in calibrated log-odds."""
-
-    def margins(self, X: NDArray[np.float64], /) -> NDArray[np.float64]:
-        """Return the log-odds of churn, shape (n,)."""
-
-    def risks(self, X: NDArray[np.float64], /) -> NDArray[np.float64]:
-        """Return the probability of churn, shape (n,)."""
-
-    def contributions(self, X: NDArray[np.float64], /) -> NDArray[np.float64]:
-        """Return each signal's part of the margin, shape (n, p + 1), the base margin last."""
-
-    def intervals(self, margins: NDArray[np.float64], /) -> NDArray[np.float64]:
-        """Return the 90 % interval of each margin's risk, shape (n, 2)."""
-
-
-@dataclass(frozen=True)
-class ScoringContext:
-    """Everything that a score depends on besides the customer.
-
-    Attributes
-    ----------
-    model : RiskModel
-        The champion.
-    model_name : ModelName
-        Its name, for the score.
-    catalogue : Catalogue
-        The model's signals, in the order of its columns.
-    playbook : Playbook
-        The actions to choose from.
-    holdout : Holdout
-        Who is held out of every action.
-    shop_mean_spend : float
-        Mean net spend of a customer's past year, money; fitted with the model.
-    horizon_days, look_back_days : int
-        See the project's settings.
-    bands : tuple of two floats
-        Risks at which ``medium`` and ``high`` begin.
-    margin : float
-        Contribution margin.
-    currency : str
-        ISO 4217 code, for the sentences.
-    data_through : datetime or None
-        The newest event known.
-    stale_after : timedelta
-        Older data than this make a score stale.
-    degraded : bool
-        The answers come from a stand-in.
-    widest_interval : float
-        A wider interval than this says too little: the score abstains.
-    peers : mapping of str to float
-        What is usual among customers, by signal, for reasons.
-    """
-
-    model: RiskModel
-    model_name: ModelName
-    catalogue: Catalogue
-    playbook: Playbook
-    holdout: Holdout
-    shop_mean_spend: float
-    horizon_days: int = 90
-    look_back_days: int = 365
-    bands: tuple[float, float] = (0.33, 0.66)
-    margin: float = 0.3
-    currency: str = "USD"
-    data_through: datetime | None = None
-    stale_after: timedelta = timedelta(hours=48)
-    degraded: bool = False
-    widest_interval: float = 0.9
-    peers: Mapping[str, float] = field(default_factory=dict)
-
-    def is_stale(self, as_of: datetime) -> bool:
-        """Tell whether the newest event is too old for a score at this instant."""
-        return self.data_through is None or as_of - self.data_through > self.stale_after
-
-    @cached_property
-    def writer(self) -> ReasonWriter:
-        """Return the writer of reasons for this catalogue."""
-        return ReasonWriter(self.catalogue, self.peers, self.currency)
 
 
 def compose_scores(
@@ -167,9 +90,9 @@ def compose_scores(
     asked = _Asked(context, customers, last_actions, as_of, _told(explain, ids))
     spoken = _judge(asked, ids, table, whys)
     return [
-        spoken.get(customer_id)
+        spoken.get(place)
         or score_without_number(context, customer_id, why or "too_little_history", as_of=as_of)
-        for customer_id, why in zip(ids, whys, strict=True)
+        for place, (customer_id, why) in enumerate(zip(ids, whys, strict=True))
     ]
 
 
@@ -221,6 +144,7 @@ class _Asked:
 class _Judged:
     """Everything known about the customers who get a number, as arrays of one length."""
 
+    places: list[int]  # where each stands among those asked for
     ids: list[str]
     table: SignalTable
     margins: NDArray[np.float64]
@@ -233,8 +157,8 @@ class _Judged:
 
 def _judge(
     asked: _Asked, ids: list[str], table: SignalTable, whys: Sequence[str | None]
-) -> dict[str, Score]:
-    """Score those who may be scored; those for whom the model says too little are left out."""
+) -> dict[int, Score]:
+    """Score those who may be scored, by place; where the model says too little, there is none."""
     context = asked.context
     heard = np.array([why is None for why in whys], dtype=bool)
     table = table.rows(heard)
@@ -245,60 +169,50 @@ def _judge(
     kept = ~too_little_history(margins, intervals, widest=context.widest_interval)
     heard[heard] = kept
     table, margins, intervals = table.rows(kept), margins[kept], intervals[kept]
-    ids = [ids[place] for place in np.flatnonzero(heard).tolist()]
-    if not ids:
+    places = np.flatnonzero(heard).tolist()
+    if not places:
         return {}
+    ids = [ids[place] for place in places]
     risks, values = context.model.risks(table.values), _values(context, table)
     contact = _contact(asked, ids)
     choices = choose_actions(context.playbook, table, risks=risks, values=values, contact=contact)
-    judged = _Judged(ids, table, margins, intervals, values, risks, contact, choices)
+    judged = _Judged(places, ids, table, margins, intervals, values, risks, contact, choices)
     return _write(asked, judged)
 
 
-def _write(asked: _Asked, judged: _Judged) -> dict[str, Score]:
+def _write(asked: _Asked, judged: _Judged) -> dict[int, Score]:
     """Turn arrays into records."""
     context = asked.context
-    explained = _explain(asked, judged)
-    actions = _actions(asked, judged)
-    told_bands = bands(judged.risks, context.bands)
-    told_segments = segments(
+    labels = segments(
         judged.table,
         shop_mean_spend=context.shop_mean_spend,
         look_back_days=context.look_back_days,
     )
-    stale = context.is_stale(asked.as_of)
-    columns = zip(
-        judged.ids,
-        judged.margins.tolist(),
-        judged.risks.tolist(),
-        judged.intervals.tolist(),
-        judged.values.tolist(),
-        told_bands,
-        told_segments,
-        actions,
-        strict=True,
-    )
+    levels, actions = bands(judged.risks, context.bands), _actions(asked, judged)
+    risks, margins = judged.risks.tolist(), judged.margins.tolist()
+    intervals, values = judged.intervals.tolist(), judged.values.tolist()
+    explained, stale = _explain(asked, judged), context.is_stale(asked.as_of)
     scores = {}
-    for customer_id, margin, risk, (low, high), value, band, segment, action in columns:
-        base, reasons = explained.get(customer_id, (None, None))
-        scores[customer_id] = Score(
-            customer_id=customer_id,
+    for row, place in enumerate(judged.places):
+        base_margin, reasons = explained.get(row, (None, None))
+        scores[place] = Score(
+            customer_id=judged.ids[row],
             status="scored",
             status_reason=None,
             horizon_days=context.horizon_days,
             as_of=asked.as_of,
             data_through=context.data_through,
-            churn_risk=risk,
-            interval=(low, high),
-            band=band,
-            segment=segment,
+            churn_risk=risks[row],
+            interval=(intervals[row][0], intervals[row][1]),
+            band=levels[row],
+            segment=labels[row],
             stale=stale,
             degraded=context.degraded,
-            margin=margin,
-            base_margin=base,
+            margin=margins[row],
+            base_margin=base_margin,
             reasons=reasons,
-            expected_value=value,
-            action=action,
+            expected_value=values[row],
+            action=actions[row],
             model=context.model_name,
         )
     return scores
@@ -371,15 +285,15 @@ def _not_eligible(asked: _Asked, judged: _Judged, place: int) -> dict[str, str]:
     return why_not_eligible(asked.context.playbook, judged.table, place, contact=judged.contact)
 
 
-def _explain(asked: _Asked, judged: _Judged) -> dict[str, tuple[float, tuple[Reason, ...]]]:
-    """Return base margin and reasons of those who are to be told."""
-    places = [place for place, customer_id in enumerate(judged.ids) if customer_id in asked.told]
-    if not places:
+def _explain(asked: _Asked, judged: _Judged) -> dict[int, tuple[float, tuple[Reason, ...]]]:
+    """Return base margin and reasons of the rows that are to be told."""
+    told = [row for row, customer_id in enumerate(judged.ids) if customer_id in asked.told]
+    if not told:
         return {}
-    values = judged.table.values[places]
+    values = judged.table.values[told]
     contributions = asked.context.model.contributions(values)
-    writer = asked.context.writer
+    reasons = asked.context.writer.reasons
     return {
-        judged.ids[place]: (float(shares[-1]), writer.reasons(shares, numbers))
-        for place, shares, numbers in zip(places, contributions, values, strict=True)
+        row: (float(shares[-1]), reasons(shares, numbers))
+        for row, shares, numbers in zip(told, contributions, values, strict=True)
     }

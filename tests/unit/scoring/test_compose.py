@@ -205,6 +205,15 @@ def test_reasons_lead_from_base_margin_to_margin(context):
         assert sizes == sorted(sizes, reverse=True)
 
 
+def test_a_customer_asked_about_twice_gets_each_row_its_own_score(context):
+    """Two rows of one customer (what is, and what if) are two scores, in their places."""
+    twice = feature_rows([STEADY, SILENT], ("a", "a"))
+    steady, silent = compose_scores(context, twice, {}, {}, as_of=AS_OF, explain=True)
+    assert [steady] == compose_scores(context, rows(a=STEADY), {}, {}, as_of=AS_OF, explain=True)
+    assert [silent] == compose_scores(context, rows(a=SILENT), {}, {}, as_of=AS_OF, explain=True)
+    assert steady.churn_risk < silent.churn_risk
+
+
 def test_only_those_asked_for_are_explained(context):
     """Reasons and what was not eligible are given to the customers named, and to no others."""
     a, b = compose_scores(
