@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnguard.policy.playbook import Action, Playbook
-from churnguard.policy.rules import YES, SignalTable
+from churnguard.policy.rules import SignalTable
 
 
 @dataclass(frozen=True)
@@ -114,13 +114,13 @@ def eligible(action: Action, table: SignalTable, contact: Contact) -> NDArray[np
     -------
     ndarray of bool, shape (n,)
     """
-    may = action.when.truths(table) == YES
+    may = action.when.holds(table)
     if action.consent != "none":
-        may &= contact.consent.get(action.consent, np.zeros(len(table), dtype=bool))
+        may = may & contact.consent.get(action.consent, np.zeros(len(table), dtype=bool))
     for row, taken in contact.last_actions.items():
         if may[row] and _rest_days(action, taken, contact.as_of) > 0:
             may[row] = False
-    return np.asarray(may)
+    return may
 
 
 def why_not_eligible(

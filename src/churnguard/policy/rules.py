@@ -1,8 +1,9 @@
 """Eligibility rules over signals: a language small enough to read aloud and safe to load.
 
 A rule is text such as ``carts_abandoned_30d >= 1``; rules combine with ``all`` and ``any``. Nothing
-is evaluated as code. Logic has three values (Kleene): what is not known is neither yes nor no, and
-only a plain yes makes a customer eligible.
+is evaluated as code. An answer is yes, no or not known, and only a plain yes makes a customer
+eligible; as there is no negation, a rule over many customers need not tell no from not known, and
+the words for one customer do.
 """
 
 from __future__ import annotations
@@ -20,11 +21,6 @@ from numpy.typing import NDArray
 
 from churnguard.errors import PlaybookError
 
-Truths = NDArray[np.int8]
-"""One truth a customer: 1 yes, 0 not known, -1 no; ``all`` is the minimum, ``any`` the maximum."""
-
-YES, UNKNOWN, NO = 1, 0, -1
-
 _MAX_DEPTH = 8
 _NAME = r"[a-z][a-z0-9_]*"
 _NUMBER = r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
@@ -40,23 +36,15 @@ def _differs(left: Any, right: Any) -> Any:
     return (left < right) | (left > right)
 
 
-@dataclass(frozen=True)
-class _Sign:
-    """A sign: when it holds, when its opposite does (for NaN neither), and how it is said."""
-
-    holds: Callable[[Any, Any], Any]
-    fails: Callable[[Any, Any], Any]
-    words: str
-
-
-_SIGNS: Mapping[str, _Sign] = {
-    "<": _Sign(operator.lt, operator.ge, "below"),
-    "<=": _Sign(operator.le, operator.gt, "at most"),
-    "==": _Sign(operator.eq, _differs, "exactly"),
-    "!=": _Sign(_differs, operator.eq, "other than"),
-    ">=": _Sign(operator.ge, operator.lt, "at least"),
-    ">": _Sign(operator.gt, operator.le, "above"),
+_SIGNS: Mapping[str, tuple[Callable[[Any, Any], Any], str]] = {
+    "<": (operator.lt, "below"),
+    "<=": (operator.le, "at most"),
+    "==": (operator.eq, "exactly"),
+    "!=": (_differs, "other than"),
+    ">=": (operator.ge, "at least"),
+    ">": (operator.gt, "above"),
 }
+"""How each sign is decided (for NaN it never holds) and how it is said."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +97,8 @@ class Rule(Protocol):
     def signals(self) -> frozenset[str]:
         """Names of the signals that the rule looks at."""
 
-    def truths(self, table: SignalTable) -> Truths:
-        """Tell for each customer whether the rule holds: 1 yes, 0 not known, -1 no."""
+    def holds(self, table: SignalTable) -> NDArray[np.bool_]:
+        """Tell for whom the rule holds; for whom it is not known, it does not."""
 
     def why_not(self, values: Mapping[str, float]) -> str:
         """Say in words why the rule does not hold for one customer; empty when it does.
@@ -147,22 +135,20 @@ class Comparison:
         """Names of the signals that the rule looks at."""
         return frozenset({self.signal} if self.other is None else {self.signal, self.other})
 
-    def truths(self, table: SignalTable) -> Truths:
-        """Tell for each customer whether the rule holds."""
+    def holds(self, table: SignalTable) -> NDArray[np.bool_]:
+        """Tell for whom the rule holds."""
         left, right = table.column(self.signal), self._right(table.column)
         if left is None or right is None:
-            return np.zeros(len(table), dtype=np.int8)
-        sign = _SIGNS[self.sign]
-        holds: NDArray[np.bool_] = sign.holds(left, right)
-        fails: NDArray[np.bool_] = sign.fails(left, right)
-        return holds.view(np.int8) - fails.view(np.int8)
+            return np.zeros(len(table), dtype=bool)
+        found: NDArray[np.bool_] = _SIGNS[self.sign][0](left, right)
+        return found
 
     def why_not(self, values: Mapping[str, float]) -> str:
         """Say in words why the rule does not hold for one customer."""
         for name in (self.signal, self.other):
             if name is not None and (unknown := _why_unknown(name, values)):
                 return unknown
-        if _SIGNS[self.sign].holds(values[self.signal], self._right(values.get)):
+        if _SIGNS[self.sign][0](values[self.signal], self._right(values.get)):
             return ""
         return f"{self.signal} is {_number(values[self.signal])}, but must be {self._wanted()}"
 
@@ -183,7 +169,7 @@ class Comparison:
         return None if other is None else self.number * other
 
     def _wanted(self) -> str:
-        words = _SIGNS[self.sign].words
+        words = _SIGNS[self.sign][1]
         if self.other is None:
             return f"{words} {_number(self.number)}"
         times = "" if self.number == 1 else f"{_number(self.number)} times "
@@ -202,11 +188,11 @@ class Presence:
         """Names of the signals that the rule looks at."""
         return frozenset({self.signal})
 
-    def truths(self, table: SignalTable) -> Truths:
-        """Tell for each customer whether the rule holds."""
+    def holds(self, table: SignalTable) -> NDArray[np.bool_]:
+        """Tell for whom the rule holds."""
         column = table.column(self.signal)
         missing = np.ones(len(table), dtype=bool) if column is None else np.isnan(column)
-        return np.where(missing == self.missing, np.int8(YES), np.int8(NO))
+        return missing if self.missing else ~missing
 
     def why_not(self, values: Mapping[str, float]) -> str:
         """Say in words why the rule does not hold for one customer."""
@@ -234,11 +220,11 @@ class AllOf:
         """Names of the signals that the rule looks at."""
         return frozenset().union(*(part.signals for part in self.parts))
 
-    def truths(self, table: SignalTable) -> Truths:
-        """Tell for each customer whether the rule holds."""
+    def holds(self, table: SignalTable) -> NDArray[np.bool_]:
+        """Tell for whom the rule holds."""
         if not self.parts:
-            return np.full(len(table), YES, dtype=np.int8)
-        return reduce(np.minimum, (part.truths(table) for part in self.parts))
+            return np.ones(len(table), dtype=bool)
+        return reduce(operator.and_, (part.holds(table) for part in self.parts))
 
     def why_not(self, values: Mapping[str, float]) -> str:
         """Say in words why the rule does not hold for one customer."""
@@ -260,11 +246,11 @@ class AnyOf:
         """Names of the signals that the rule looks at."""
         return frozenset().union(*(part.signals for part in self.parts))
 
-    def truths(self, table: SignalTable) -> Truths:
-        """Tell for each customer whether the rule holds."""
+    def holds(self, table: SignalTable) -> NDArray[np.bool_]:
+        """Tell for whom the rule holds."""
         if not self.parts:
-            return np.full(len(table), NO, dtype=np.int8)
-        return reduce(np.maximum, (part.truths(table) for part in self.parts))
+            return np.zeros(len(table), dtype=bool)
+        return reduce(operator.or_, (part.holds(table) for part in self.parts))
 
     def why_not(self, values: Mapping[str, float]) -> str:
         """Say in words why the rule does not hold for one customer."""
@@ -301,8 +287,8 @@ def parse_rule(written: Any) -> Rule:
     --------
     >>> rule = parse_rule(["carts_abandoned_30d >= 1", "days_since_cart < 7"])
     >>> table = SignalTable.of(np.array([[2.0, 1.5], [0.0, 9.0]]), tuple(sorted(rule.signals)))
-    >>> rule.truths(table).tolist()
-    [1, -1]
+    >>> rule.holds(table).tolist()
+    [True, False]
     >>> print(rule.why_not(table.row(1)).replace("; ", "\n"))
     carts_abandoned_30d is 0, but must be at least 1
     days_since_cart is 9, but must be below 7

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from churnguard.policy.rules import YES, Rule, SignalTable, parse_rule
+from churnguard.policy.rules import Rule, SignalTable, parse_rule
 
 HIGH_VALUE_MULTIPLE = 3.0
 """A customer is of high value from so many times the shop's mean yearly spend."""
@@ -133,7 +133,7 @@ def segments(
     found = np.full(len(table), -1)
     rules = _rules(max(shop_mean_spend, 0.0), look_back_days)
     for place in reversed(range(len(rules))):
-        found[rules[place].truths(table) == YES] = place
+        found[rules[place].holds(table)] = place
     codes: list[str | None] = [*(segment.code for segment in SEGMENTS), None]
     return [codes[place] for place in found.tolist()]
 

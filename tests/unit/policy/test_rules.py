@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from churnguard.errors import PlaybookError
-from churnguard.policy.rules import NO, UNKNOWN, YES, SignalTable, parse_rule
+from churnguard.policy.rules import SignalTable, parse_rule
 
+YES, UNKNOWN, NO = "yes", "not known", "no"
 BELOW, ABOVE = (f"orders is 3, but must be {word} 3" for word in ("below", "above"))
 NAMES = ("orders", "gap", "spend", "spend_year")
 
@@ -51,11 +52,14 @@ def table(*rows):
     ],
 )
 def test_truths(written, truth):
-    """Each form of a rule answers as Kleene's logic says, and explains what is not a yes."""
+    """Each form of a rule says yes or explains why not; what is not known is not a yes."""
     rule = parse_rule(written)
     customers = table([3, math.nan, 50, 100])
-    assert rule.truths(customers).tolist() == [truth]
-    assert bool(rule.why_not(customers.row(0))) == (truth != YES)
+    why = rule.why_not(customers.row(0))
+    assert rule.holds(customers).tolist() == [truth == YES]
+    assert (why == "") == (truth == YES)
+    if truth == UNKNOWN:
+        assert "not known" in why or "do not carry" in why
     assert parse_rule(rule.to_toml()) == rule
 
 
