@@ -1,0 +1,258 @@
+"""Reads instants as shops write them: ISO text, dates, epoch numbers, with or without a zone.
+
+A time without a zone is shop-local. Where clocks are put back, it is the first of the two
+occurrences; where they are put forward, a time that never was is moved forward by the gap. Both are
+what Python's ``datetime`` does with ``fold=0``, here for whole columns, and both are counted.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from churnguard.clock import DAY_US, from_us, to_us
+
+Instants = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+"""An instant before this is taken for a mistake."""
+
+_EPOCH_FROM = to_us(datetime(2000, 1, 1, tzinfo=UTC))
+_ISO = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}(:\d{2}(:\d{2}([.,]\d{1,9})?)?)?)?$"
+_ISO_ZONED = (
+    r"^\d{4}-\d{2}-\d{2}[T ]\d{2}(:\d{2}(:\d{2}([.,]\d{1,9})?)?)? ?(Z|z|UTC|[+-]\d{2}(:?\d{2})?)$"
+)
+_NUMBER = r"^\d{9,19}(\.\d+)?$"
+
+
+@dataclass(frozen=True)
+class ReadTimes:
+    """A column of instants.
+
+    Attributes
+    ----------
+    us : numpy.ndarray of int64, shape (rows,)
+        Microseconds UTC; 0 where there is none.
+    missing, bad : numpy.ndarray of bool
+        Nothing is written there; what is written cannot be read.
+    ambiguous, moved : numpy.ndarray of bool
+        The time occurs twice (the first is meant); the time never was (moved forward).
+    """
+
+    us: Instants
+    missing: Mask
+    bad: Mask
+    ambiguous: Mask
+    moved: Mask
+
+
+def local_to_utc(local: Instants, timezone: str) -> tuple[Instants, Mask, Mask]:
+    """Turn shop-local wall-clock times into instants.
+
+    Parameters
+    ----------
+    local : numpy.ndarray of int64
+        Microseconds of the wall clock, as if it were UTC.
+    timezone : str
+        IANA zone.
+
+    Returns
+    -------
+    instants, ambiguous, moved : numpy.ndarray
+        Microseconds UTC; where a time occurs twice; where it never was.
+
+    Examples
+    --------
+    >>> wall = np.array([to_us(datetime(2026, 3, 29, 1, 30, tzinfo=UTC))])
+    >>> instants, _, moved = local_to_utc(wall, "Europe/London")
+    >>> from_us(instants[0]).isoformat(), bool(moved[0])
+    ('2026-03-29T01:30:00+00:00', True)
+    """
+    nothing = np.zeros(len(local), bool)
+    if not len(local):
+        return local, nothing, nothing
+    changes = _changes(ZoneInfo(timezone), int(local.min()) - DAY_US, int(local.max()) + DAY_US)
+    offsets = np.array([before for _, before, _ in changes] + [changes[-1][2]], np.int64)
+    at = np.array([when for when, _, _ in changes[:-1]], np.int64)
+    before, after = offsets[: len(at)], offsets[1 : len(at) + 1]
+    instants = local - offsets[np.searchsorted(at + np.maximum(before, after), local, "right")]
+    ambiguous, moved = nothing.copy(), nothing.copy()
+    for when, old, new in changes[:-1]:
+        inside = (local >= when + min(old, new)) & (local < when + max(old, new))
+        (moved if new > old else ambiguous)[inside] = True
+    return instants, ambiguous, moved
+
+
+def _changes(zone: ZoneInfo, start: int, end: int) -> list[tuple[int, int, int]]:
+    """List the zone's changes of offset: when, before, after; the last entry is the end itself."""
+    days = [*range(start, end, DAY_US), end]
+    changes = []
+    for first, last in pairwise(days):
+        before, after = _offset(zone, first), _offset(zone, last)
+        if before != after:
+            seconds = range(first // 1_000_000 + 1, last // 1_000_000 + 1)
+            place = bisect_left(
+                seconds, 1, key=lambda second: _offset(zone, second * 1_000_000) != before
+            )
+            changes.append((seconds[place] * 1_000_000, before, after))
+    last_offset = _offset(zone, end)
+    return [*changes, (end, last_offset, last_offset)]
+
+
+def _offset(zone: ZoneInfo, instant: int) -> int:
+    offset = from_us(instant).astimezone(zone).utcoffset()
+    assert offset is not None
+    return offset // timedelta(microseconds=1)
+
+
+def read_times(column: pa.ChunkedArray, timezone: str, *, pattern: str | None = None) -> ReadTimes:
+    """Read a column of instants, whatever its type.
+
+    Parameters
+    ----------
+    column : pyarrow.ChunkedArray
+        Timestamps, dates, text or numbers. A number is the time since 1970-01-01 UTC, in seconds
+        below 1e11, milliseconds below 1e14, microseconds below 1e17, else nanoseconds; before the
+        year 2000 it is taken for something else, and bad.
+    timezone : str
+        The shop's zone, for times that name none.
+    pattern : str, optional
+        How text is written, as ``strptime`` has it; ISO 8601 otherwise.
+
+    Examples
+    --------
+    >>> column = pa.chunked_array([["2026-11-21T08:00:00Z", "1795248000", "soon", None]])
+    >>> read = read_times(column, "UTC")
+    >>> [from_us(us).isoformat() for us in read.us[:2]]
+    ['2026-11-21T08:00:00+00:00', '2026-11-21T08:00:00+00:00']
+    >>> read.bad.tolist(), read.missing.tolist()
+    ([False, False, True, False], [False, False, False, True])
+    """
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+        return _from_timestamps(column, timezone)
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        if pattern is None:
+            return _from_numbers(column)
+        column = column.cast(pa.int64(), safe=False)
+    return _from_text(column.cast(pa.string()), timezone, pattern)
+
+
+def _result(us: Instants, missing: Mask, bad: Mask | None = None) -> ReadTimes:
+    none = np.zeros(len(us), bool)
+    bad = none if bad is None else bad
+    return ReadTimes(np.where(missing | bad, 0, us), missing, bad, none, none)
+
+
+def _from_timestamps(column: pa.ChunkedArray, timezone: str) -> ReadTimes:
+    zoned = pa.types.is_timestamp(column.type) and column.type.tz is not None
+    missing = _mask(column.is_null())
+    us = _numbers(column.cast(pa.timestamp("us", tz="UTC" if zoned else None), safe=False), 0)
+    if zoned:
+        return _result(us, missing)
+    known = ~missing
+    instants, ambiguous, moved = np.zeros(len(us), np.int64), ~known & False, ~known & False
+    instants[known], ambiguous[known], moved[known] = local_to_utc(us[known], timezone)
+    return ReadTimes(instants, missing, np.zeros(len(us), bool), ambiguous, moved)
+
+
+def _from_numbers(column: pa.ChunkedArray) -> ReadTimes:
+    values = column.cast(pa.float64()).to_numpy()
+    missing = np.isnan(values)
+    whole = (
+        _numbers(column, 0)
+        if pa.types.is_integer(column.type)
+        else np.nan_to_num(values, posinf=0, neginf=0).astype(np.int64)
+    )
+    size = np.abs(values, where=~missing, out=np.zeros(len(values)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        us = np.select(
+            [size < 1e11, size < 1e14, size < 1e17],
+            [np.where(missing, 0, size * 1e6).astype(np.int64), whole * 1000, whole],
+            whole // 1000,
+        )
+    us = np.where(size < 1e11, np.round(np.minimum(size, 1e11) * 1e6).astype(np.int64), us)
+    return _result(us, missing, ~missing & (us < _EPOCH_FROM))
+
+
+def _from_text(column: pa.ChunkedArray, timezone: str, pattern: str | None) -> ReadTimes:
+    text = pc.utf8_trim_whitespace(column)
+    missing = _mask(pc.or_kleene(text.is_null(), pc.equal(pc.fill_null(text, ""), "")))
+    read = _result(np.zeros(len(text), np.int64), missing, ~missing)
+    if pattern is not None:
+        parsed = pc.strptime(text, format=pattern, unit="us", error_is_null=True)
+        return _merge(read, _from_timestamps(parsed, timezone), _mask(parsed.is_valid()))
+    for shape, reader in _SHAPES.items():
+        fits = _mask(pc.fill_null(pc.match_substring_regex(text, shape), False))
+        if fits.any():
+            part = reader(text.filter(pa.array(fits)), timezone)
+            unread = replace(part, missing=part.missing & False, bad=part.bad | part.missing)
+            read = _merge(read, unread, fits)
+    return read
+
+
+def _merge(whole: ReadTimes, part: ReadTimes, place: Mask) -> ReadTimes:
+    """Put what was read of some rows into the whole column."""
+    full = len(part.us) == len(place)
+    merged = []
+    for name in ("us", "missing", "bad", "ambiguous", "moved"):
+        values = getattr(whole, name).copy()
+        found = getattr(part, name)
+        values[place] = found[place] if full else found
+        merged.append(values)
+    return ReadTimes(*merged)
+
+
+def _cast(text: pa.ChunkedArray, zone: str | None) -> pa.ChunkedArray:
+    """Read ISO text; what only looks like it (30 February) becomes null."""
+    wanted = pa.timestamp("us", tz=zone)
+    text = pc.replace_substring(text, ",", ".")
+    if zone is not None:
+        text = pc.replace_substring_regex(text, r" ?(Z|z|UTC)$", "Z")
+    try:
+        return text.cast(wanted)
+    except pa.ArrowInvalid:
+        return pa.chunked_array(
+            [pa.array([_one(value, zone) for value in text.to_pylist()], wanted)]
+        )
+
+
+def _one(text: str, zone: str | None) -> datetime | None:
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return read.astimezone(UTC) if zone is not None else read
+
+
+def _as_numbers(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    try:
+        return text.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return text.cast(pa.float64())
+
+
+def _mask(array: pa.ChunkedArray) -> Mask:
+    return np.asarray(array.to_numpy(), dtype=bool)
+
+
+_SHAPES: dict[str, Callable[[pa.ChunkedArray, str], ReadTimes]] = {
+    _ISO: lambda some, zone: _from_timestamps(_cast(some, None), zone),
+    _ISO_ZONED: lambda some, zone: _from_timestamps(_cast(some, "UTC"), zone),
+    _NUMBER: lambda some, _zone: _from_numbers(_as_numbers(some)),
+}
+
+
+def _numbers(column: pa.ChunkedArray, empty: int) -> Instants:
+    return np.asarray(pc.fill_null(column.cast(pa.int64()), empty).to_numpy(), dtype=np.int64)

@@ -1,0 +1,372 @@
+"""Takes a shop's files in: reads, maps, judges and stores them, and says what became of each row.
+
+Every row read is accepted, a duplicate, a conflict, or in quarantine with a reason; the four add
+up. A file is stored whole or not at all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping as MappingOf
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from churnguard.errors import SchemaError
+from churnguard.events.fields import read_fields
+from churnguard.events.mapping import Mapping, preset, read_mapping
+from churnguard.events.readers import Chunk, read_file
+from churnguard.events.schema import EVENT_SCHEMA
+from churnguard.events.shapes import SHAPES, shape_customers
+from churnguard.events.times import Mask
+from churnguard.events.validation import Verdicts, judge_customers, judge_events
+from churnguard.jobs.ports import Appended, Progress, QuarantinedRow, Shop
+from churnguard.jobs.set_aside import set_aside
+from churnguard.store.records import ACCEPTED, CONFLICT, DUPLICATE
+
+Kind = Literal["events", "customers"]
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What became of one file's rows, and how its times were read.
+
+    Attributes
+    ----------
+    file : str
+        The file's name.
+    rows, accepted, duplicates, conflicts, quarantined : int
+        The last four add up to the first.
+    reasons : mapping of str to int
+        Quarantined rows by reason.
+    events : mapping of str to int
+        Events newly stored, by name; orders made of lines stand here and in no other count.
+    ambiguous_times, moved_times : int
+        Times that occur twice (the first was taken) and that never were (moved forward).
+    ignored_columns : tuple of str
+        Columns that the mapping has no use for.
+    """
+
+    file: str
+    rows: int
+    accepted: int
+    duplicates: int
+    conflicts: int
+    quarantined: int
+    reasons: MappingOf[str, int] = field(default_factory=dict)
+    events: MappingOf[str, int] = field(default_factory=dict)
+    ambiguous_times: int = 0
+    moved_times: int = 0
+    ignored_columns: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON-ready values."""
+        return {
+            "file": self.file,
+            **{name: getattr(self, name) for name in _COUNTS},
+            "reasons": dict(self.reasons),
+            "events": dict(self.events),
+            "ambiguous_times": self.ambiguous_times,
+            "moved_times": self.moved_times,
+            "ignored_columns": list(self.ignored_columns),
+        }
+
+
+_COUNTS = ("rows", "accepted", "duplicates", "conflicts", "quarantined")
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What became of all files' rows: the totals, and each file.
+
+    Examples
+    --------
+    >>> one = FileReport("a.csv", 3, 1, 1, 0, 1, reasons={"bad_time": 1})
+    >>> report = IngestReport((one, one))
+    >>> report.rows, report.accepted, report.reasons
+    (6, 2, {'bad_time': 2})
+    """
+
+    files: tuple[FileReport, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows read."""
+        return sum(file.rows for file in self.files)
+
+    @property
+    def accepted(self) -> int:
+        """Rows stored as something new."""
+        return sum(file.accepted for file in self.files)
+
+    @property
+    def duplicates(self) -> int:
+        """Rows that were known already."""
+        return sum(file.duplicates for file in self.files)
+
+    @property
+    def conflicts(self) -> int:
+        """Rows whose id was known with another content."""
+        return sum(file.conflicts for file in self.files)
+
+    @property
+    def quarantined(self) -> int:
+        """Rows that could not be accepted."""
+        return sum(file.quarantined for file in self.files)
+
+    @property
+    def reasons(self) -> MappingOf[str, int]:
+        """Quarantined rows by reason."""
+        return _added(file.reasons for file in self.files)
+
+    @property
+    def events(self) -> MappingOf[str, int]:
+        """Events newly stored, by name."""
+        return _added(file.events for file in self.files)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON-ready values, the totals at the top."""
+        return {
+            **{name: getattr(self, name) for name in _COUNTS},
+            "reasons": dict(self.reasons),
+            "events": dict(self.events),
+            "ambiguous_times": sum(file.ambiguous_times for file in self.files),
+            "moved_times": sum(file.moved_times for file in self.files),
+            "files": [file.to_dict() for file in self.files],
+        }
+
+
+def ingest(
+    shop: Shop,
+    files: Sequence[Path],
+    *,
+    kind: Kind = "events",
+    preset: str | None = None,
+    mapping: Path | None = None,
+    progress: Progress | None = None,
+) -> IngestReport:
+    """Take files in, one after another.
+
+    Parameters
+    ----------
+    shop : Shop
+        Where they go.
+    files : sequence of Path
+        CSV, TSV, JSON lines, Parquet or Excel, by their endings.
+    kind : {"events", "customers"}
+        Events, or rows of the customer book.
+    preset : str, optional
+        The mapping that ChurnGuard brings along; ``events`` or ``customers`` by default.
+    mapping : Path, optional
+        One's own mapping, instead of a preset.
+    progress : callable, optional
+        Called with the file's name, the rows stored so far, and the rows in it once known.
+
+    Returns
+    -------
+    IngestReport
+
+    Raises
+    ------
+    DataError
+        If a file is missing, empty or damaged; nothing of it is stored.
+    SchemaError
+        If a file lacks a column, or the preset does not fit the kind.
+    """
+    how = choose_mapping(kind, preset, mapping)
+    recipe = recipe_of(kind, how, own=mapping is not None)
+    reports = []
+    for file in files:
+        chunks = list(read_file(Path(file), how.options))
+        reports.append(
+            take_in(shop, chunks, how, recipe=recipe, name=Path(file).name, progress=progress)
+        )
+    return IngestReport(tuple(reports))
+
+
+def choose_mapping(kind: Kind, name: str | None, file: Path | None) -> Mapping:
+    """Return the mapping that was asked for, if it fits the kind.
+
+    Raises
+    ------
+    SchemaError
+        If there is none of that name, or it is one for the other kind.
+
+    Examples
+    --------
+    >>> choose_mapping("events", None, None).name
+    'events'
+    """
+    if name is not None and file is not None:
+        raise SchemaError("Give a preset or a mapping, not both.")
+    chosen = read_mapping(file) if file is not None else preset(name or kind)
+    if (chosen.shape == "customers") != (kind == "customers"):
+        raise SchemaError(
+            f"'{chosen.name}' maps {chosen.shape}, but the kind asked for is {kind}.",
+            hint="Say --kind customers for the customer book, --kind events for the rest.",
+        )
+    return chosen
+
+
+def recipe_of(kind: Kind, mapping: Mapping, *, own: bool) -> str:
+    """Return, as JSON, how rows are read, so that quarantined ones can be read again."""
+    if not own:
+        return orjson.dumps({"kind": kind, "preset": mapping.name}).decode()
+    values = mapping.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return orjson.dumps({"kind": kind, "mapping": values}).decode()
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """One chunk, read and judged: what goes into the store, and what does not."""
+
+    derived: pa.Table
+    events: pa.Table
+    rejected: list[QuarantinedRow]
+    row_numbers: Any
+    rows: int
+    ambiguous: int
+    moved: int
+    ignored: tuple[str, ...]
+
+
+def take_in(
+    shop: Shop,
+    chunks: Sequence[Chunk],
+    mapping: Mapping,
+    *,
+    recipe: str,
+    name: str,
+    progress: Progress | None = None,
+    mends: Sequence[Sequence[str]] = (),
+) -> FileReport:
+    """Judge and store chunks that belong together, in one transaction.
+
+    Parameters
+    ----------
+    mends : sequence of sequences of str
+        Chunk by chunk and row by row, the quarantined row that a row is meant to mend.
+
+    Returns
+    -------
+    FileReport
+    """
+    judged = [_judge(shop, chunk, mapping, recipe) for chunk in chunks]
+    rejected = [row for part in judged for row in part.rejected]
+    if progress is not None:
+        progress(name, 0, sum(part.rows for part in judged))
+    if mapping.shape == "customers":
+        told = shop.events.put_customers(_joined([part.events for part in judged]))
+        shop.events.quarantine(rejected)
+        events: MappingOf[str, int] = {}
+        outcomes = told.outcomes
+    else:
+        told, derived = _store(shop, judged, rejected, mends)
+        outcomes = told.outcomes[derived:]
+        events = _accepted_by_name(judged, told)
+    report = _report(name, judged, outcomes, rejected, events)
+    if progress is not None:
+        progress(name, report.rows, report.rows)
+    return report
+
+
+def _judge(shop: Shop, chunk: Chunk, mapping: Mapping, recipe: str) -> _Judged:
+    """Read, judge and shape one chunk."""
+    settings, now = shop.settings, shop.clock()
+    columns = chunk.table.column_names
+    places = mapping.locate(columns, source=chunk.source)
+    fields = read_fields(chunk.table, places, mapping, timezone=settings.timezone)
+    if mapping.shape == "customers":
+        verdicts = judge_customers(fields, mapping, now=now)
+        derived, events = EVENT_SCHEMA.empty_table(), shape_customers(fields, verdicts)
+    else:
+        verdicts = judge_events(fields, mapping, now=now, currency=settings.currency)
+        lag_us = settings.known_lag_seconds * 1_000_000
+        shaped = SHAPES[mapping.shape](fields, mapping, verdicts, lag_us=lag_us)
+        derived, events = shaped.derived, shaped.events
+    ambiguous, moved = _odd_times(fields.times.values(), verdicts)
+    return _Judged(
+        derived=derived,
+        events=events,
+        rejected=set_aside(chunk, verdicts, recipe),
+        row_numbers=np.flatnonzero(verdicts.fine),
+        rows=chunk.table.num_rows + len(chunk.broken),
+        ambiguous=ambiguous,
+        moved=moved,
+        ignored=tuple(name for name in columns if name not in {*places.values(), *mapping.keep}),
+    )
+
+
+def _odd_times(times: Any, verdicts: Verdicts) -> tuple[int, int]:
+    """Count rows that are fine and have a time that occurs twice, or that never was."""
+    ambiguous: Mask = np.zeros(len(verdicts.codes), bool)
+    moved = ambiguous.copy()
+    for read in times:
+        ambiguous |= read.ambiguous
+        moved |= read.moved
+    return int((ambiguous & verdicts.fine).sum()), int((moved & verdicts.fine).sum())
+
+
+def _store(
+    shop: Shop,
+    judged: Sequence[_Judged],
+    rejected: list[QuarantinedRow],
+    mends: Sequence[Sequence[str]],
+) -> tuple[Appended, int]:
+    """Store orders before their lines; return the outcome and the number of orders."""
+    orders = _joined([part.derived for part in judged])
+    lines = _joined([part.events for part in judged])
+    mended: list[str | None] = []
+    if mends:
+        mended = [None] * orders.num_rows
+        for part, names in zip(judged, mends, strict=True):
+            mended += [names[place] for place in part.row_numbers]
+    told = shop.events.append(pa.concat_tables([orders, lines]), rejected=rejected, mends=mended)
+    return told, orders.num_rows
+
+
+def _joined(tables: Sequence[pa.Table]) -> pa.Table:
+    return pa.concat_tables(tables).unify_dictionaries() if tables else EVENT_SCHEMA.empty_table()
+
+
+def _accepted_by_name(judged: Sequence[_Judged], told: Appended) -> MappingOf[str, int]:
+    names = [part.derived["event"].to_pylist() for part in judged]
+    names += [part.events["event"].to_pylist() for part in judged]
+    flat = [name for some in names for name in some]
+    new = (name for name, how in zip(flat, told.outcomes, strict=True) if how == ACCEPTED)
+    return dict(sorted(Counter(new).items()))
+
+
+def _report(
+    name: str,
+    judged: Sequence[_Judged],
+    outcomes: Any,
+    rejected: Sequence[QuarantinedRow],
+    events: MappingOf[str, int],
+) -> FileReport:
+    counts = np.bincount(outcomes, minlength=3).tolist()
+    return FileReport(
+        file=name,
+        rows=sum(part.rows for part in judged),
+        accepted=counts[ACCEPTED],
+        duplicates=counts[DUPLICATE],
+        conflicts=counts[CONFLICT],
+        quarantined=len(rejected),
+        reasons=dict(sorted(Counter(row.reason for row in rejected).items())),
+        events=events,
+        ambiguous_times=sum(part.ambiguous for part in judged),
+        moved_times=sum(part.moved for part in judged),
+        ignored_columns=tuple(dict.fromkeys(name for part in judged for name in part.ignored)),
+    )
+
+
+def _added(counts: Any) -> MappingOf[str, int]:
+    total: Counter[str] = Counter()
+    for some in counts:
+        total.update(some)
+    return dict(sorted(total.items()))

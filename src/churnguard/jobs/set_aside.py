@@ -1,0 +1,70 @@
+"""Makes quarantined rows of rows that were found wanting: whole, so that they can be mended.
+
+One thing is not kept: a value for which a row was set aside as personal data, because e-mail
+addresses and phone numbers are to enter no store of ours.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from churnguard.events.readers import BrokenRow, Chunk
+from churnguard.events.readers.columns import text_of
+from churnguard.events.validation import REASONS, Verdicts, holds_personal_data
+from churnguard.jobs.ports import QuarantinedRow
+
+REMOVED = "[removed]"
+"""Stands in a quarantined row where an e-mail address or a phone number was."""
+
+
+def set_aside(chunk: Chunk, verdicts: Verdicts, recipe: str) -> list[QuarantinedRow]:
+    """Return the rows of a chunk that may not become events, and its lines that are no rows."""
+    places = np.flatnonzero(~verdicts.fine)
+    rows = chunk.table.take(pa.array(places)).to_pylist()
+    kept = []
+    for place, row in zip(places, rows, strict=True):
+        reason, detail = verdicts.reasons[verdicts.codes[place]]
+        values = {name: _plain(value) for name, value in row.items() if value is not None}
+        if reason == "personal_data":
+            values = {name: _masked(value) for name, value in values.items()}
+        payload = orjson.dumps(values, option=orjson.OPT_NON_STR_KEYS).decode()
+        number = int(chunk.row_numbers[place])
+        row_id = _row_id(chunk.source, number, payload)
+        kept.append(QuarantinedRow(row_id, chunk.source, number, reason, detail, payload, recipe))
+    return kept + [_broken(chunk, row, recipe) for row in chunk.broken]
+
+
+def _broken(chunk: Chunk, row: BrokenRow, recipe: str) -> QuarantinedRow:
+    payload = orjson.dumps({"": _masked(row.text)}).decode()
+    detail = row.detail or REASONS["broken_row"]
+    row_id = _row_id(chunk.source, row.row_number, payload)
+    return QuarantinedRow(
+        row_id, chunk.source, row.row_number, "broken_row", detail, payload, recipe
+    )
+
+
+def _row_id(source: str, number: int, payload: str) -> str:
+    """Name a row after where it stands and what it says."""
+    return blake2b(f"{source}\n{number}\n{payload}".encode(), digest_size=12).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can hold it, so that it is read again as the same."""
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, bool | int | float | str):
+        return value
+    return text_of(value)
+
+
+def _masked(value: Any) -> Any:
+    text = pa.array([text_of(value)], pa.string())
+    return REMOVED if holds_personal_data(text, phones=True)[0] else value
