@@ -14,6 +14,7 @@ from typing import Literal, get_args
 Language = Literal["en", "he"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
+_FEW = 10
 _ISOLATE, _POP = "\u2066", "\u2069"  # left-to-right isolate, and its end
 
 
@@ -27,12 +28,15 @@ class Forms:
         For 1, for 2, for every other number.
     none : str
         For 0.
+    many : str
+        For 11 and more where that differs: Hebrew says 10 ימים and 11 יום.
     """
 
     none: str
     one: str
     two: str
     other: str
+    many: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,8 @@ def _counted(value: float, forms: Forms) -> str:
     whole = round(value)
     if whole in (0, 1, 2):
         return (forms.none, forms.one, forms.two)[whole]
-    return forms.other.format(n=_number(whole, 0))
+    form = forms.many if forms.many and whole > _FEW else forms.other
+    return form.format(n=_number(whole, 0))
 
 
 def _number(value: float, digits: int) -> str:
@@ -159,7 +164,7 @@ DAYS = Unit(
     "days",
     {
         "en": Forms("0 days", "1 day", "2 days", "{n} days"),
-        "he": Forms("0 ימים", "יום אחד", "יומיים", "{n} ימים"),
+        "he": Forms("0 ימים", "יום אחד", "יומיים", "{n} ימים", many="{n} יום"),
     },
 )
 MONEY = Unit("money", "money")

@@ -109,3 +109,14 @@ def test_points_do_not_jump_where_margin_and_base_meet():
     tangent = points_per_log_odds(0.3, 0.3)
     for way in (1e-15, 1e-11, 1e-8, -1e-8):
         assert points_per_log_odds(0.3, 0.3 + way) == pytest.approx(tangent, rel=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [(1, "יום אחד"), (2, "יומיים"), (10, "10 ימים"), (11, "11 יום"), (24, "24 יום")],
+)
+def test_hebrew_counts_days_as_hebrew_does(writer, days, said):
+    """One, two, few and many each have their own form."""
+    values = np.array([float(days), 3.4, 7.0, 2.0, 118.5])
+    (told,) = writer.reasons(contributions(0.5, 0, 0, 0, 0), values)
+    assert f"לפני {said};" in told.text["he"]
