@@ -20,6 +20,7 @@ from churnguard.jobs.champion import LoadedChampion, champion_for
 from churnguard.jobs.ports import Progress, ScoreRun, Shop
 from churnguard.jobs.scoring_context import feature_rows, scoring_context
 from churnguard.jobs.write_table import write_table
+from churnguard.scoring.abstention import book_reason
 from churnguard.scoring.compose import ScoringContext, compose_scores, score_without_number
 from churnguard.scoring.score import Score
 
@@ -200,11 +201,12 @@ def _without_events(
 ) -> list[Score]:
     """Abstain, by name, for customers of the book who have no event."""
     seen = {score.customer_id for score in scores}
-    known = shop.events.customers()["customer_id"].to_pylist()
     return [
-        score_without_number(context, customer_id, "no_order_yet", as_of=cutoff)
-        for customer_id in known
-        if customer_id not in seen
+        score_without_number(
+            context, row["customer_id"], book_reason(row) or "no_order_yet", as_of=cutoff
+        )
+        for row in shop.events.customers().to_pylist()
+        if row["customer_id"] not in seen
     ]
 
 

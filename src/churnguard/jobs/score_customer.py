@@ -10,6 +10,7 @@ from churnguard.events.timeline import Timeline
 from churnguard.jobs.champion import NO_CHAMPION_HINT, LoadedChampion, champion_for
 from churnguard.jobs.ports import Shop
 from churnguard.jobs.scoring_context import feature_rows, scoring_context
+from churnguard.scoring.abstention import book_reason
 from churnguard.scoring.compose import compose_scores, score_without_number
 from churnguard.scoring.score import Score
 
@@ -98,6 +99,7 @@ def score_customers(
     )
     by_id = {score.customer_id: score for score in scores}
     for customer_id in by_id.keys() ^ set(wanted):
-        why = "no_order_yet" if customer_id in book else "not_found"
+        row = book.get(customer_id)
+        why = "not_found" if row is None else book_reason(row) or "no_order_yet"
         by_id[customer_id] = score_without_number(context, customer_id, why, as_of=cutoff)
     return [by_id[customer_id] for customer_id in customer_ids]

@@ -37,6 +37,7 @@ def scoring_context(shop: Shop, champion: LoadedChampion, *, as_of: datetime) ->
         look_back_days=facts.look_back_days,
         bands=settings.bands,
         margin=settings.margin,
+        currency=settings.currency,
         data_through=shop.events.data_through(as_of),
         stale_after=timedelta(hours=settings.stale_after_hours),
     )
