@@ -182,14 +182,21 @@ def _revision_of(connection: sa.Connection) -> str | None:
 
 def _upgrade(engine: sa.Engine) -> None:
     """Bring the schema up to date in one transaction; Alembic is imported only for this."""
-    from alembic import command
     from alembic.config import Config
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    config.set_main_option("path_separator", "os")
+    script = ScriptDirectory.from_config(config)
+
+    def steps(revision: Any, _context: Any) -> Any:
+        return script._upgrade_revs("head", revision)  # noqa: SLF001 # as Alembic's own command
 
     with writing(engine) as connection:
         if _revision_of(connection) == REVISIONS[-1]:
             return  # another process was quicker
-        config = Config()
-        config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
-        config.set_main_option("path_separator", "os")
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        with EnvironmentContext(config, script, fn=steps) as environment:
+            environment.configure(connection=connection, transactional_ddl=True)
+            environment.run_migrations()
