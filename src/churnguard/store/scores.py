@@ -165,12 +165,15 @@ class SqlScoreStore:
         return [row | {"at": from_us(row["at"])} for row in rows]
 
     def last_actions(self, customer_ids: Sequence[str]) -> Mapping[str, Mapping[str, datetime]]:
-        """Return, by customer and action code, when it was last contacted; for cooldowns."""
+        """Return, by customer and action code, when it was last contacted; for cooldowns.
+
+        A decision that was reopened does not count: the contact was taken back.
+        """
         newest = sa.func.max(outcome.c.at)
         query = (
             sa.select(decision.c.customer_id, decision.c.action, newest)
             .select_from(outcome.join(decision))
-            .where(outcome.c.outcome == "contacted")
+            .where(outcome.c.outcome == "contacted", decision.c.closed == 1)
             .group_by(decision.c.customer_id, decision.c.action)
         )
         wanted = sorted(set(customer_ids))
