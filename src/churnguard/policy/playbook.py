@@ -10,8 +10,9 @@ import hashlib
 import json
 import string
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -197,6 +198,37 @@ def parse_playbook(written: Mapping[str, Any], *, file: Path | None = None) -> P
     return Playbook(actions, hashlib.sha256(canonical.encode("utf-8")).hexdigest())
 
 
+def refuse_unknown_signals(
+    playbook: Playbook, known: Collection[str], *, file: Path | None = None
+) -> None:
+    """Stop on a rule over a signal that nobody computes: it would never make anybody eligible.
+
+    Parameters
+    ----------
+    playbook : Playbook
+        From :func:`read_playbook`.
+    known : collection of str
+        Names of the signals of the project's whole catalogue, also of those left out for want of
+        events.
+    file : Path, optional
+        The file to name in the error.
+
+    Raises
+    ------
+    PlaybookError
+        Names the action and the signal, and the nearest name there is.
+    """
+    for action in playbook.actions:
+        for name in sorted(action.when.signals.difference(known)):
+            near = get_close_matches(name, known, n=1)
+            raise PlaybookError(
+                f"The key 'when' of the action '{action.code}' {_where(file)} names the signal "
+                f"'{name}', which the catalogue does not have.",
+                hint=f"Did you mean '{near[0]}'?" if near else "docs/signals.md lists them all.",
+                file=file,
+            )
+
+
 def placeholders(text: str) -> frozenset[str]:
     """Return the names in curly braces of a text.
 
@@ -266,7 +298,7 @@ class _ActionTable(BaseModel):
 
 
 def _read_action(code: str, table: Any, *, file: Path | None) -> Action:
-    where = f"in {file}" if file else "in the playbook"
+    where = _where(file)
     if not (code.isidentifier() and code.isascii() and code == code.lower()):
         raise PlaybookError(
             f"'{code}' {where} is not a code for an action.",
@@ -298,6 +330,10 @@ def _read_action(code: str, table: Any, *, file: Path | None) -> Action:
 def _does_nothing(action: Action) -> bool:
     spends = action.cost or action.gives_away or action.prevents or action.cooldown_days
     return action.channel == "none" and not spends and not action.when.signals
+
+
+def _where(file: Path | None) -> str:
+    return f"in {file}" if file else "in the playbook"
 
 
 def _listed(odd: list[str]) -> str:

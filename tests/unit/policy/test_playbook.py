@@ -7,7 +7,11 @@ import copy
 import pytest
 
 from churnguard.errors import PlaybookError
-from churnguard.policy.playbook import parse_playbook, read_playbook
+from churnguard.policy.playbook import (
+    parse_playbook,
+    read_playbook,
+    refuse_unknown_signals,
+)
 
 TEXT = {"en": "Text about {item}", "he": "טקסט על {item}"}
 LEAVE_ALONE = {
@@ -127,6 +131,15 @@ def test_a_missing_file_and_a_file_that_is_not_toml_are_told_apart(tmp_path):
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(PlaybookError, match="not valid TOML"):
         read_playbook(path)
+
+
+def test_a_misspelt_signal_is_refused_with_the_nearest_name():
+    """A rule that could never hold is a mistake, not a choice."""
+    playbook = parse_playbook(written(when=["orders_totl >= 1"]))
+    with pytest.raises(PlaybookError, match="'mail' in the playbook names the signal") as refused:
+        refuse_unknown_signals(playbook, ["orders_total", "spend_90d"])
+    assert refused.value.hint == "Did you mean 'orders_total'?"
+    refuse_unknown_signals(playbook, ["orders_totl"])
 
 
 def test_the_digest_follows_the_content_only():
