@@ -60,8 +60,8 @@ def shape_order_lines(
 ) -> Shaped:
     """Make one event of each line, and of the lines of each order one event with their sum.
 
-    An order is all lines with one order id of one customer; it occurred with its first line. Lines
-    that are money but no product do not make an order by themselves.
+    An order is all lines with one order id of one customer; it occurred with its first line. Its
+    units are those of its products, its value is that of all lines.
     """
     none = np.zeros(fields.rows, bool)
     refund = none if mapping.refund is None else matches(mapping.refund, fields)
@@ -233,12 +233,10 @@ def _orders(
     np.add.at(totals, codes[once], money[once])
     quantity = np.asarray(lines["quantity"].combine_chunks())
     np.add.at(units, codes[once & products], quantity[once & products])
-    has_product = np.bincount(codes[products], minlength=count) > 0
     clocks = [np.asarray(lines[name].cast(pa.int64())) for name in ("received_at", "occurred_at")]
     order = np.lexsort((np.asarray(lines["currency"].is_null()), *clocks, codes))
     first = order[np.unique(codes[order], return_index=True)[1]]
     heads = lines.take(pa.array(first))
-    wanted = has_product | (names[first] == "order_refunded")
     columns = {
         **{name: heads[name].combine_chunks() for name in ("customer_id", "order_id", "currency")},
         **{name: heads[name].combine_chunks() for name in ("occurred_at", "received_at", "clock")},
@@ -247,7 +245,7 @@ def _orders(
         "value": pa.array(totals / MONEY_SCALE),
         "quantity": pa.array(units),
     }
-    return _table(columns).filter(pa.array(wanted))
+    return _table(columns)
 
 
 def _table(columns: dict[str, pa.Array]) -> pa.Table:

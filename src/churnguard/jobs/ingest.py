@@ -11,7 +11,7 @@ from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import orjson
@@ -146,7 +146,7 @@ def ingest(
     files: Sequence[Path],
     *,
     kind: Kind = "events",
-    preset: str | None = None,
+    preset: str = "events",
     mapping: Path | None = None,
     progress: Progress | None = None,
 ) -> IngestReport:
@@ -160,10 +160,10 @@ def ingest(
         CSV, TSV, JSON lines, Parquet or Excel, by their endings.
     kind : {"events", "customers"}
         Events, or rows of the customer book.
-    preset : str, optional
-        The mapping that ChurnGuard brings along; ``events`` or ``customers`` by default.
+    preset : str
+        The mapping that ChurnGuard brings along.
     mapping : Path, optional
-        One's own mapping, instead of a preset.
+        One's own mapping, which is used instead of a preset.
     progress : callable, optional
         Called with the file's name, the rows stored so far, and the rows in it once known.
 
@@ -189,8 +189,10 @@ def ingest(
     return IngestReport(tuple(reports))
 
 
-def choose_mapping(kind: Kind, name: str | None, file: Path | None) -> Mapping:
+def choose_mapping(kind: Kind, name: str, file: Path | None = None) -> Mapping:
     """Return the mapping that was asked for, if it fits the kind.
+
+    The customer book has one preset, so it need not be named.
 
     Raises
     ------
@@ -199,12 +201,17 @@ def choose_mapping(kind: Kind, name: str | None, file: Path | None) -> Mapping:
 
     Examples
     --------
-    >>> choose_mapping("events", None, None).name
-    'events'
+    >>> choose_mapping("customers", "events").name
+    'customers'
     """
-    if name is not None and file is not None:
-        raise SchemaError("Give a preset or a mapping, not both.")
-    chosen = read_mapping(file) if file is not None else preset(name or kind)
+    if kind not in get_args(Kind):
+        raise SchemaError(
+            f"There is no kind '{kind}'.", hint=f"There are: {', '.join(get_args(Kind))}."
+        )
+    if file is not None:
+        chosen = read_mapping(file)
+    else:
+        chosen = preset("customers" if kind == "customers" and name == "events" else name)
     if (chosen.shape == "customers") != (kind == "customers"):
         raise SchemaError(
             f"'{chosen.name}' maps {chosen.shape}, but the kind asked for is {kind}.",
@@ -228,7 +235,7 @@ class _Judged:
     derived: pa.Table
     events: pa.Table
     rejected: list[QuarantinedRow]
-    row_numbers: Any
+    fine: Any
     rows: int
     ambiguous: int
     moved: int
@@ -250,7 +257,8 @@ def take_in(
     Parameters
     ----------
     mends : sequence of sequences of str
-        Chunk by chunk and row by row, the quarantined row that a row is meant to mend.
+        Chunk by chunk and row by row, the quarantined row that a row is meant to mend; rows found
+        wanting again are not stored again.
 
     Returns
     -------
@@ -261,8 +269,7 @@ def take_in(
     if progress is not None:
         progress(name, 0, sum(part.rows for part in judged))
     if mapping.shape == "customers":
-        told = shop.events.put_customers(_joined([part.events for part in judged]))
-        shop.events.quarantine(rejected)
+        told = _store_customers(shop, judged, rejected, mends)
         events: MappingOf[str, int] = {}
         outcomes = told.outcomes
     else:
@@ -294,7 +301,7 @@ def _judge(shop: Shop, chunk: Chunk, mapping: Mapping, recipe: str) -> _Judged:
         derived=derived,
         events=events,
         rejected=set_aside(chunk, verdicts, recipe),
-        row_numbers=np.flatnonzero(verdicts.fine),
+        fine=np.flatnonzero(verdicts.fine),
         rows=chunk.table.num_rows + len(chunk.broken),
         ambiguous=ambiguous,
         moved=moved,
@@ -312,6 +319,21 @@ def _odd_times(times: Any, verdicts: Verdicts) -> tuple[int, int]:
     return int((ambiguous & verdicts.fine).sum()), int((moved & verdicts.fine).sum())
 
 
+def _store_customers(
+    shop: Shop,
+    judged: Sequence[_Judged],
+    rejected: list[QuarantinedRow],
+    mends: Sequence[Sequence[str]],
+) -> Appended:
+    """Store rows of the customer book; the quarantine first, so that nothing can get lost."""
+    if not mends:
+        shop.events.quarantine(rejected)
+    told = shop.events.put_customers(_joined([part.events for part in judged]))
+    for part, names in zip(judged, mends, strict=False):
+        shop.events.release([names[place] for place in part.fine])
+    return told
+
+
 def _store(
     shop: Shop,
     judged: Sequence[_Judged],
@@ -325,8 +347,10 @@ def _store(
     if mends:
         mended = [None] * orders.num_rows
         for part, names in zip(judged, mends, strict=True):
-            mended += [names[place] for place in part.row_numbers]
-    told = shop.events.append(pa.concat_tables([orders, lines]), rejected=rejected, mends=mended)
+            mended += [names[place] for place in part.fine]
+    told = shop.events.append(
+        pa.concat_tables([orders, lines]), rejected=() if mends else rejected, mends=mended
+    )
     return told, orders.num_rows
 
 

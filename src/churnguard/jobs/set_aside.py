@@ -30,7 +30,7 @@ def set_aside(chunk: Chunk, verdicts: Verdicts, recipe: str) -> list[Quarantined
     kept = []
     for place, row in zip(places, rows, strict=True):
         reason, detail = verdicts.reasons[verdicts.codes[place]]
-        values = {name: _plain(value) for name, value in row.items() if value is not None}
+        values = {name: _plain(value) for name, value in row.items()}
         if reason == "personal_data":
             values = {name: _masked(value) for name, value in values.items()}
         payload = orjson.dumps(values, option=orjson.OPT_NON_STR_KEYS).decode()
@@ -60,7 +60,7 @@ def _plain(value: Any) -> Any:
         return value.isoformat(sep=" ")
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, bool | int | float | str):
+    if value is None or isinstance(value, bool | int | float | str):
         return value
     return text_of(value)
 
