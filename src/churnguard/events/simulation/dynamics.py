@@ -67,6 +67,8 @@ class State:
         What carts, searches, deliveries and service have left behind.
     orders : float64
         Orders so far.
+    bond : float64
+        How easily the customer leaves, from :func:`bond_of`.
     late_on, ticket_from, ticket_until, offered_on : int64
         Days on which a late delivery becomes plain, the open ticket begins and ends, and the
         last offer came; far in the past where there is none.
@@ -81,6 +83,7 @@ class State:
     attention: Floats
     burden: Floats
     orders: Floats
+    bond: Floats
     late_on: Ints
     ticket_from: Ints
     ticket_until: Ints
@@ -176,7 +179,7 @@ def satisfaction(nature: Nature, state: State) -> Floats:
 
 
 def hazards(
-    nature: Nature, state: State, day: int, *, calendar: ShopCalendar, offered: Floats
+    nature: Nature, state: State, day: int, *, calendar: ShopCalendar, offered: Floats | float
 ) -> Hazards:
     """Return the chances of one day.
 
@@ -188,7 +191,7 @@ def hazards(
         Counted from the first day of the log.
     calendar : ShopCalendar
         What the day is like.
-    offered : float64 array (n,)
+    offered : float64 array (n,), or one number
         Chance that an offer is open on that day; 0 or 1 where it is known.
     """
     happy = satisfaction(nature, state)
@@ -203,9 +206,8 @@ def hazards(
         nature.leave[1] * (1.0 - state.level),
         *(nature.leave[2 + k] * state.burden[k] for k in range(4)),
     ]
-    bond = 1.0 / (0.45 + 1.3 * state.orders / (state.orders + 3.0))
-    common = bond * (1.0 + offered * nature.offer_leaving) * (state.orders > 0)
-    common *= _on_day(calendar.leaving, nature, day)
+    common = state.bond * _on_day(calendar.leaving, nature, day)
+    common *= 1.0 + offered * nature.offer_leaving
     return Hazards(
         order=np.minimum(order, 0.5),
         visit=np.minimum(visit, 0.9),
@@ -246,13 +248,26 @@ def advance(
     state.level *= 1.0 - FALLING * state.falling
     state.need += nature.refill * (state.level - state.need)
     state.attention += (1.0 - state.attention) / ATTENTION_FADES + stirred
-    np.clip(state.attention, 0.2, 1.8, out=state.attention)
+    np.maximum(state.attention, 0.2, out=state.attention)
+    np.minimum(state.attention, 1.8, out=state.attention)
     state.burden *= _KEPT
     state.burden[0] += carts
     state.burden[1] += empties
     state.burden[2] += LATE_WEIGHS * (state.late_on == day)
     waiting = (state.ticket_from + 2 <= day) & (day < state.ticket_until)
     state.burden[3] += WAITING_WEIGHS * waiting
+
+
+def bond_of(orders: Floats) -> Floats:
+    """Return how easily customers leave after so many orders: never before the first.
+
+    Examples
+    --------
+    >>> bond_of(np.array([0.0, 1.0, 9.0])).round(2).tolist()
+    [0.0, 1.29, 0.7]
+    """
+    bond: Floats = (orders > 0) / (0.45 + 1.3 * orders / (orders + 3.0))
+    return bond
 
 
 def offer_open(state: State, day: int) -> Floats:

@@ -22,16 +22,16 @@ CAUSE_SHARES = (0.26, 0.28, 0.14, 0.10, 0.11, 0.11)
 WEAK_SPOTS = (0.26, 0.16, 0.17, 0.13, 0.14, 0.14)
 """Shares of customers by the one thing that they bear worst, in the order of ``CAUSES``."""
 
-KIND_SHARES = (0.74, 0.18, 0.08)
+KIND_SHARES = (0.74, 0.19, 0.07)
 """Shares of regular customers, one-time buyers and wholesalers."""
 
 EXISTING_SHARE = 0.30
 """Share of customers who already bought before the log begins."""
 
-CYCLE_DAYS, CYCLE_SPREAD = 105.0, 0.8
+CYCLE_DAYS, CYCLE_SPREAD = 120.0, 0.95
 """Median and log-spread of a regular customer's own days between orders."""
 
-WHOLESALE_CYCLE = 0.32
+WHOLESALE_CYCLE = 0.28
 """A wholesaler's cycle, relative to a regular customer's."""
 
 VISITS_PER_ORDER, VISITS_SPREAD = 4.5, 0.45
@@ -122,7 +122,7 @@ def draw_people(plan: SimulationPlan) -> People:
         * np.where(wholesale, WHOLESALE_CYCLE, 1.0)
         / plan.pace,
         4.0,
-        240.0,
+        365.0,
     )
     visits = lognormals(rng, n, median=VISITS_PER_ORDER, spread=VISITS_SPREAD) / cycle
     spend = lognormals(rng, n, median=ORDER_VALUE, spread=VALUE_BETWEEN)

@@ -82,7 +82,7 @@ class SimulationPlan:
     season_strength: float = 1.0
     misspecified: bool = False
     offers: bool = True
-    truth_every_days: int = 14
+    truth_every_days: int = 28
     horizon_days: int = 90
 
     def __post_init__(self) -> None:

@@ -18,7 +18,7 @@ from churnguard.events.simulation.plan import SimulationPlan
 WEEKDAY_DEMAND = (1.08, 1.12, 1.10, 1.16, 0.95, 0.65, 0.94)
 """Orders by weekday from Monday, mean 1: Online Retail II, with more on Saturdays."""
 
-MONTH_DEMAND = (0.78, 0.80, 0.92, 0.88, 0.95, 0.96, 0.92, 0.92, 1.15, 1.30, 1.52, 0.90)
+MONTH_DEMAND = (0.76, 0.79, 0.91, 0.87, 0.94, 0.95, 0.91, 0.92, 1.17, 1.34, 1.56, 0.88)
 """Orders by month, mean 1: Online Retail II, both years, per day and per customer alive."""
 
 NEIGHBOURHOODS = 20

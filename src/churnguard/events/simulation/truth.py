@@ -24,7 +24,7 @@ from churnguard.events.simulation.dynamics import (
     satisfaction,
 )
 from churnguard.events.simulation.plan import CAUSES, KINDS, RESPONSE_TYPES
-from churnguard.events.simulation.season import OFFER_SHARE, ShopCalendar
+from churnguard.events.simulation.season import OFFER_LASTS_DAYS, OFFER_SHARE, ShopCalendar
 from churnguard.events.simulation.world import World
 
 SEARCHES_A_VISIT = 0.77
@@ -90,8 +90,10 @@ def _pass_moody_day(there: Floats, order: Floats) -> tuple[Floats, Floats]:
 
 def _offered(
     nature: Nature, state: State, today: int, ahead: int, calendar: ShopCalendar
-) -> Floats:
+) -> Floats | float:
     """Offers already made are known; of campaigns to come, a share of the mailable is expected."""
+    if calendar.campaign[ahead] < 0 and ahead >= today + OFFER_LASTS_DAYS:
+        return 0.0
     open_now = offer_open(state, ahead)
     if calendar.campaign[ahead] >= today:
         to_come = OFFER_SHARE * nature.mailable * (state.orders > 0)

@@ -22,6 +22,7 @@ from churnguard.events.simulation.dynamics import (
     Hazards,
     State,
     advance,
+    bond_of,
     hazards,
     nature_of,
     offer_open,
@@ -232,6 +233,7 @@ class World:
             offer=np.where(offer_open(state, day)[rows] > 0, state.offered_on[rows], -1),
         )
         state.orders[rows] += 1.0
+        state.bond[rows] = bond_of(state.orders[rows])
         state.need[rows] *= 0.2
         first_and_last = (people.kind[rows] == 1) & (state.orders[rows] == 1)
         state.level[rows] = np.where(first_and_last, 0.03, state.level[rows])
@@ -301,6 +303,7 @@ def _first_state(plan: SimulationPlan, people: People) -> State:
     never = np.full(n, NEVER, dtype=np.int64)
     u = rng.random((3, n))
     years = np.minimum(-people.created, 720) / np.maximum(people.cycle, 12.0)
+    orders = np.where(before, 1.0 + np.floor(u[1] * years), 0.0)
     return State(
         need=np.where(before, u[0], 0.9),
         level=np.ones(n),
@@ -308,7 +311,8 @@ def _first_state(plan: SimulationPlan, people: People) -> State:
         habit=np.ones(n),
         attention=np.clip(1.0 + 0.15 * normals(rng, n), 0.3, 1.7),
         burden=np.zeros((4, n)),
-        orders=np.where(before, 1.0 + np.floor(u[1] * years), 0.0),
+        orders=orders,
+        bond=bond_of(orders),
         late_on=never.copy(),
         ticket_from=never.copy(),
         ticket_until=never.copy(),
