@@ -49,7 +49,18 @@ def settings_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"cli.md": cli_page, "settings.md": settings_page}
+def signals_page() -> str:
+    """Return every signal with its formula and its sentences."""
+    from churnguard.features.document import signals_page as page
+
+    return page()
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "cli.md": cli_page,
+    "settings.md": settings_page,
+    "signals.md": signals_page,
+}
 
 
 def main() -> int:

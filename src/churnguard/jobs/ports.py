@@ -102,8 +102,8 @@ class EventStore(Protocol):
     def event_counts(self) -> Mapping[str, int]:
         """Return how many events there are, by event name."""
 
-    def data_through(self) -> datetime | None:
-        """Return the instant of the newest event, by ``occurred_at``."""
+    def data_through(self, before: datetime | None = None) -> datetime | None:
+        """Return the instant of the newest event, of those known before an instant if given."""
 
     def put_customers(self, customers: pa.Table) -> Appended:
         """Store the customer book; an unchanged row is a duplicate, a changed one is accepted."""

@@ -33,6 +33,7 @@ def scoring_context(shop: Shop, champion: LoadedChampion, *, as_of: datetime) ->
         playbook=_playbook(layout.playbook, layout.playbook.stat().st_mtime_ns),
         holdout=Holdout(holdout_key(layout, shop.environ), share=settings.control_share),
         shop_mean_spend=facts.mean_spend,
+        peers=facts.peers,
         horizon_days=facts.horizon_days,
         look_back_days=facts.look_back_days,
         bands=settings.bands,

@@ -55,6 +55,9 @@ class Facts:
         at ``labels_through``.
     mean_spend : float
         Mean past-year net spend of eligible customers, in money: what expected value shrinks to.
+    peers : mapping of str to float
+        Each signal's median over the eligible customers of the newest snapshot: what is usual
+        where a customer has no habit yet.
     metrics : mapping of str to float
         Means over the backtest's cutoffs; empty where the history was too short for one.
     """
@@ -64,6 +67,7 @@ class Facts:
     trained_until: datetime
     labels_through: datetime
     mean_spend: float
+    peers: Mapping[str, float]
     metrics: Mapping[str, float]
 
     def to_dict(self) -> dict[str, Any]:
@@ -72,6 +76,7 @@ class Facts:
             **self.__dict__,
             "trained_until": iso(self.trained_until),
             "labels_through": iso(self.labels_through),
+            "peers": dict(self.peers),
             "metrics": dict(self.metrics),
         }
 

@@ -19,7 +19,7 @@ import orjson
 import pyarrow as pa
 import sqlalchemy as sa
 
-from churnguard.clock import from_us
+from churnguard.clock import from_us, to_us
 from churnguard.store import customer_book, quarantine
 from churnguard.store.database import insert_sql, reading, value_marks, writing
 from churnguard.store.digests import customer_key
@@ -241,10 +241,19 @@ class SqlEventStore:
         with reading(self._engine) as connection:
             return {row.event: row.events for row in connection.execute(query)}
 
-    def data_through(self) -> datetime | None:
-        """Return the instant of the newest event, by ``occurred_at``."""
+    def data_through(self, before: datetime | None = None) -> datetime | None:
+        """Return the instant of the newest event, of those known before an instant if one is given.
+
+        Asked about today the tally answers; asked about the past the log is read through.
+        """
         with reading(self._engine) as connection:
             newest = connection.execute(sa.select(sa.func.max(tally.c.newest))).scalar()
+            if newest is not None and before is not None and newest >= to_us(before):
+                instant = to_us(before)
+                known = (event.c.occurred_at < instant) & (event.c.received_at < instant)
+                newest = connection.execute(
+                    sa.select(sa.func.max(event.c.occurred_at)).where(known)
+                ).scalar()
         return None if newest is None else from_us(newest)
 
     # -- beside the log ---------------------------------------------------------------------

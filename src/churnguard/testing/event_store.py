@@ -7,10 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
+from churnguard.events.customers import CUSTOMER_SCHEMA
 from churnguard.events.schema import EVENT_SCHEMA
 from churnguard.jobs.ports import Appended, QuarantinedRow
+from churnguard.store.records import ACCEPTED, CONFLICT, DUPLICATE
 
 _CLOCK_COLUMNS = ("received_at", "clock")
 
@@ -41,26 +44,42 @@ class FakeEventStore:
         if events is not None:
             self.append(events)
 
-    def append(self, events: pa.Table) -> Appended:
+    def append(
+        self,
+        events: pa.Table,
+        *,
+        rejected: Sequence[QuarantinedRow] = (),
+        mends: Sequence[str | None] = (),
+    ) -> Appended:
         """Store events; the same id again is a duplicate, with another payload a conflict."""
-        counts: Counter[str] = Counter()
-        for row in events.to_pylist():
-            known = self._events.setdefault(row["event_id"], row)
-            if known is row:
-                counts["accepted"] += 1
-            elif _payload(known) == _payload(row):
-                counts["duplicates"] += 1
-            else:
-                counts["conflicts"] += 1
-                self._conflicts.append(
-                    {
-                        "event_id": row["event_id"],
-                        "first_seen": known["received_at"],
-                        "stored": _payload(known),
-                        "offered": _payload(row),
-                    }
-                )
-        return Appended(counts["accepted"], counts["duplicates"], counts["conflicts"])
+        broken: set[str] = set()
+        outcomes = [self._append(row, broken) for row in events.to_pylist()]
+        self.quarantine(rejected)
+        mended = zip(mends, outcomes, strict=False)
+        self.release([row for row, how in mended if row is not None and how != CONFLICT])
+        counts = Counter(outcomes)
+        return Appended(
+            counts[ACCEPTED], counts[DUPLICATE], counts[CONFLICT], np.array(outcomes, np.int8)
+        )
+
+    def _append(self, row: dict[str, Any], broken: set[str]) -> int:
+        """Store one event; a new line of an order in conflict is in conflict with it."""
+        known = self._events.get(row["event_id"])
+        if known is None and row["event_id"].partition("#")[0] not in broken:
+            self._events[row["event_id"]] = row
+            return ACCEPTED
+        if known is not None and _payload(known) == _payload(row):
+            return DUPLICATE
+        broken.add(row["event_id"])
+        conflict = {
+            "event_id": row["event_id"],
+            "first_seen": known["received_at"] if known else None,
+            "stored": _payload(known) if known else None,
+            "offered": _payload(row),
+        }
+        if conflict not in self._conflicts:
+            self._conflicts.append(conflict)
+        return CONFLICT
 
     def quarantine(self, rows: Sequence[QuarantinedRow]) -> int:
         """Keep rejected rows; return how many were not there before."""
@@ -115,9 +134,14 @@ class FakeEventStore:
         """Return how many events there are, by event name."""
         return Counter(row["event"] for row in self._events.values())
 
-    def data_through(self) -> datetime | None:
-        """Return the instant of the newest event."""
-        return max((row["occurred_at"] for row in self._events.values()), default=None)
+    def data_through(self, before: datetime | None = None) -> datetime | None:
+        """Return the instant of the newest event, of those known before an instant if given."""
+        instants = [
+            row["occurred_at"]
+            for row in self._events.values()
+            if before is None or max(row["occurred_at"], row["received_at"]) < before
+        ]
+        return max(instants, default=None)
 
     def put_customers(self, customers: pa.Table) -> Appended:
         """Store the customer book."""
@@ -128,10 +152,9 @@ class FakeEventStore:
 
     def customers(self, customer_ids: Sequence[str] | None = None) -> pa.Table:
         """Return the customer book, or some customers of it."""
-        from churnguard.events.customers import CUSTOMER_SCHEMA
-
         wanted = None if customer_ids is None else set(customer_ids)
-        rows = [row for key, row in self._customers.items() if wanted is None or key in wanted]
+        book = sorted(self._customers.items())
+        rows = [row for key, row in book if wanted is None or key in wanted]
         return pa.Table.from_pylist(rows, schema=CUSTOMER_SCHEMA)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,13 +12,20 @@ from churnguard.cli.answers import answer, table
 from churnguard.cli.options import HERE, AsJson, Project
 
 
+class Kind(StrEnum):
+    """What the rows of a file are."""
+
+    EVENTS = "events"
+    CUSTOMERS = "customers"
+
+
 def ingest(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE...", help="CSV, TSV, JSON lines, Parquet, Excel.")
     ],
-    kind: Annotated[str, typer.Option(help="What the rows are: events or customers.")] = "events",
+    kind: Annotated[Kind, typer.Option(help="What the rows are.")] = Kind.EVENTS,
     preset: Annotated[
-        str, typer.Option(help="How to read them: events, orders, order-lines, online-retail.")
+        str, typer.Option(help="How to read events: events, orders, order-lines, online-retail.")
     ] = "events",
     mapping: Annotated[
         Path | None, typer.Option("--map", metavar="FILE", help="A mapping of your own (TOML).")
@@ -35,7 +43,7 @@ def ingest(
 
     shop = open_shop(project)
     with progress(as_json=as_json) as report:
-        result = run(shop, files, kind=kind, preset=preset, mapping=mapping, progress=report)
+        result = run(shop, files, kind=kind.value, preset=preset, mapping=mapping, progress=report)
     answer(result.to_dict(), as_json=as_json, text=_as_text(result.to_dict()))
 
 

@@ -35,10 +35,11 @@ def list_(
     from churnguard.jobs.quarantine import list_quarantine
 
     listing = list_quarantine(open_shop(project), reason=reason, limit=limit)
-    counts = table(["reason", "rows"], list(listing["counts"].items()))
     columns = ["source", "row_number", "reason", "detail"]
+    counts = table(["reason", "rows"], list(listing["counts"].items()))
     rows = table(columns, [[row[name] for name in columns] for row in listing["rows"]])
-    answer(listing, as_json=as_json, text=f"{counts}\n\n{rows}")
+    text = f"{counts}\n\n{rows}" if listing["counts"] else "Nothing is in quarantine."
+    answer(listing, as_json=as_json, text=text)
 
 
 @app.command()
@@ -46,6 +47,14 @@ def replay(
     reason: ByReason = None,
     mapping: Annotated[
         Path | None, typer.Option("--map", metavar="FILE", help="Read them with this mapping.")
+    ] = None,
+    edits: Annotated[
+        Path | None,
+        typer.Option(
+            "--edits",
+            metavar="FILE",
+            help="Corrected rows, JSON lines with row_id and payload as 'list --json' gives them.",
+        ),
     ] = None,
     project: Project = HERE,
     as_json: AsJson = False,
@@ -55,9 +64,15 @@ def replay(
     Example: churnguard quarantine replay --reason other_currency
     """
     from churnguard.bootstrap import open_shop
+    from churnguard.cli.progress import progress
+    from churnguard.jobs.quarantine import read_edits
     from churnguard.jobs.quarantine import replay as run
 
-    result = run(open_shop(project), reason=reason, mapping=mapping)
+    corrected = read_edits(edits) if edits else None
+    with progress(as_json=as_json) as report:
+        result = run(
+            open_shop(project), reason=reason, mapping=mapping, edits=corrected, progress=report
+        )
     values = result.to_dict()
     columns = ["rows", "accepted", "duplicates", "conflicts", "quarantined"]
     answer(values, as_json=as_json, text=table(columns, [[values[name] for name in columns]]))
