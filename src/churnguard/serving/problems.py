@@ -40,13 +40,12 @@ TABLE: Mapping[type[Exception], tuple[int, str, str]] = {
 """Error class -> status, slug of the type, title; the nearest base class decides."""
 
 _SLUGS = {
-    404: "no-such-route",
-    405: "method-not-allowed",
-    413: "body-too-large",
-    421: "wrong-host",
-    422: "invalid-fields",
-    500: "internal-error",
-    503: "not-ready",
+    404: ("no-such-route", "There is no such route"),
+    405: ("method-not-allowed", "The route does not take this method"),
+    413: ("body-too-large", "The body is too large"),
+    421: ("wrong-host", "This server does not answer for that host"),
+    422: ("invalid-fields", "Some fields cannot be used"),
+    503: ("not-ready", "Not ready"),
 }
 _TOLD = {"no-model", "not-ready"}  # what is missing here is the caller's to know
 MEDIA_TYPE = "application/problem+json"
@@ -95,6 +94,19 @@ class Problem:
             "errors": list(self.errors),
         }
         return {name: value for name, value in members.items() if value} | dict(self.extra)
+
+
+def kinds() -> list[tuple[str, int, str]]:
+    """Return every kind of problem there is: slug, status, title; by status.
+
+    Examples
+    --------
+    >>> kinds()[0][:2]
+    ('invalid-request', 400)
+    """
+    ours = [(slug, status, title) for status, slug, title in TABLE.values()]
+    theirs = [(slug, status, title) for status, (slug, title) in _SLUGS.items()]
+    return sorted({*ours, *theirs}, key=lambda kind: (kind[1], kind[0]))
 
 
 class FieldProblem(BaseModel):
@@ -164,10 +176,11 @@ def problem_of(error: Exception) -> Problem:
 def _http_problem(error: HTTPException) -> Problem:
     status = error.status_code
     phrase = HTTPStatus(status).phrase
+    slug, title = _SLUGS.get(status, ("invalid-request", phrase))
     return Problem(
         status,
-        _SLUGS.get(status, "http-error"),
-        phrase,
+        slug,
+        title,
         error.detail if error.detail != phrase else f"{phrase}.",
         headers=error.headers or {},
     )
@@ -178,8 +191,7 @@ def _fields_problem(error: RequestValidationError) -> Problem:
     count = len(found)
     return Problem(
         422,
-        _SLUGS[422],
-        "Some fields cannot be used",
+        *_SLUGS[422],
         f"{count} {'field' if count == 1 else 'fields'} cannot be used; see errors.",
         errors=found[:100],
     )
@@ -215,6 +227,14 @@ def answer(request: Request, problem: Problem) -> Response:
 
 def install(app: FastAPI) -> None:
     """Make an app answer every error of ours, of the framework and of fields in this shape."""
+    plain = app.openapi
+
+    def described() -> dict[str, Any]:
+        openapi = plain()
+        openapi["components"]["schemas"] |= _schemas()
+        return openapi
+
+    app.openapi = described  # type: ignore[method-assign]
 
     async def handle(request: Request, error: Exception) -> Response:
         problem = problem_of(error)
@@ -224,6 +244,12 @@ def install(app: FastAPI) -> None:
 
     for kind in (errors.ChurnGuardError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, handle)
+
+
+def _schemas() -> dict[str, Any]:
+    """Return the schemas that :func:`problem_responses` refers to."""
+    schema = ProblemAnswer.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {**schema.pop("$defs"), "ProblemAnswer": schema}
 
 
 def log_error(error: Exception, request_id: str | None) -> None:

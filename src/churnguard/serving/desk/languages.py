@@ -89,7 +89,8 @@ class Language:
 
     def points(self, share: float) -> str:
         """Write a change of risk in points, with its sign."""
-        return str(numbers.format_decimal(share * 100, "+0.#;-0.#", locale=self.locale))
+        text = numbers.format_decimal(share * 100, "+0.0;-0.0", locale=self.locale)
+        return str(text).replace("-", "\N{MINUS SIGN}")
 
     def money(self, amount: float) -> str:
         """Write money of the shop; small sums to the cent."""
@@ -106,19 +107,21 @@ class Language:
         )
 
     def day(self, instant: datetime) -> str:
-        """Write a shop-local day: 21 Nov 2026."""
-        zone = ZoneInfo(self.timezone)
-        return str(dates.format_date(instant.astimezone(zone), "d MMM y", locale=self.locale))
+        """Write a shop-local day: Nov 21, 2026."""
+        return self._local(instant, "yMMMd")
 
     def moment(self, instant: datetime) -> str:
         """Write a shop-local day and time."""
-        local = instant.astimezone(ZoneInfo(self.timezone))
-        return str(dates.format_datetime(local, "d MMM y, HH:mm", locale=self.locale))
+        return f"{self._local(instant, 'yMMMd')}, {self._local(instant, 'Hm')}"
 
     def month(self, instant: datetime) -> str:
         """Write a month's short name."""
         local = instant.astimezone(ZoneInfo(self.timezone))
         return str(dates.format_date(local, "LLL", locale=self.locale))
+
+    def _local(self, instant: datetime, skeleton: str) -> str:
+        zone = ZoneInfo(self.timezone)
+        return str(dates.format_skeleton(skeleton, instant, tzinfo=zone, locale=self.locale))
 
     def pick(self, texts: Mapping[str, str]) -> str:
         """Return the text in this language, else in English, else any."""

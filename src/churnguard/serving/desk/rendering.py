@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from http import HTTPStatus
@@ -11,16 +12,17 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from churnguard.jobs.ports import Shop
 from churnguard.serving.answers import Json
-from churnguard.serving.desk.languages import LOCALES, Language, negotiate, read_languages
+from churnguard.serving.desk.languages import Language, negotiate, read_languages
 from churnguard.serving.desk.sessions import LANGUAGE_COOKIE
 
 HERE = Path(__file__).parent
+_SLOT = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,7 @@ class Renderer:
         for name in ("number", "percent", "points", "money", "day", "moment", "month"):
             environment.filters[name] = getattr(language, name)
         environment.filters["bdi"] = isolate
+        environment.filters["slots"] = mark_slots
         environment.filters["segment"] = lambda text: quote(text, safe="")
         environment.globals["style_version"] = self.style_version
         return environment
@@ -134,12 +137,21 @@ def isolate(text: Any) -> Markup:
     return Markup("<bdi>{}</bdi>").format(text)
 
 
+def mark_slots(text: str) -> Markup:
+    """Return a message with its ``{placeholders}`` marked as what the sender fills in.
+
+    Examples
+    --------
+    >>> mark_slots("Here is {discount} off, <you>")
+    Markup('Here is <b class="slot">discount</b> off, &lt;you&gt;')
+    """
+    marked = _SLOT.sub(r'<b class="slot">\1</b>', str(escape(text)))
+    return Markup(marked)  # noqa: S704 - the text was escaped before the marks were put in
+
+
 def wants_json(request: Request) -> bool:
     """Tell whether a program asks: ``?format=json``, or an Accept that prefers it to HTML."""
     if "format" in request.query_params:
         return request.query_params["format"] == "json"
     accepted = request.headers.get("accept", "")
     return "application/json" in accepted and "text/html" not in accepted
-
-
-__all__ = ["HERE", "LOCALES", "Flash", "Frame", "Renderer", "isolate", "wants_json"]

@@ -1,7 +1,36 @@
-"""``/docs``."""
+"""``/docs``: one self-made page rendered from the OpenAPI description, without scripts or CDN."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from functools import cache
+from pathlib import Path
 
-router = APIRouter(tags=["reference"], include_in_schema=False)
+from fastapi import APIRouter, FastAPI, Request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from churnguard.serving.auth import SCOPES
+from churnguard.serving.problems import kinds
+from churnguard.serving.reference.describe import describe
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/docs")
+def get_reference(request: Request) -> HTMLResponse:
+    """Show the reference."""
+    return HTMLResponse(_page(request.app))
+
+
+@cache
+def _page(app: FastAPI) -> str:
+    """Render the page once; nothing on it changes while the app lives."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    template = environment.get_template("reference.html")
+    return template.render(reference=describe(app.openapi()), scopes=SCOPES, problems=kinds())
