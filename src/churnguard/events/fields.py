@@ -180,15 +180,18 @@ def _parse(text: pa.Array) -> pa.Array:
 def _pack(table: pa.Table, columns: tuple[str, ...]) -> pa.Array:
     """Pack columns into one JSON object a row, without what is empty."""
     there = [name for name in columns if name in table.column_names]
+    if not there:
+        return pa.nulls(table.num_rows, pa.string())
     keys = ["_".join(name.lower().split()) for name in there]
     values = zip(*(read_text(table[name]).to_pylist() for name in there), strict=True)
-    packed = [
-        orjson.dumps(
-            {key: value for key, value in zip(keys, row, strict=True) if value is not None}
-        )
-        for row in values
-    ]
-    return pa.array([one.decode() if one != b"{}" else None for one in packed], pa.string())
+    rows: list[str | None] = []
+    packed: dict[tuple[str | None, ...], str | None] = {}  # few are different
+    for row in values:
+        if row not in packed:
+            said = {key: value for key, value in zip(keys, row, strict=True) if value is not None}
+            packed[row] = orjson.dumps(said).decode() if said else None
+        rows.append(packed[row])
+    return pa.array(rows, pa.string())
 
 
 def _one_array(column: pa.ChunkedArray) -> pa.Array:

@@ -32,6 +32,9 @@ ID_LENGTH, TEXT_LENGTH, PROPERTIES_LENGTH = 200, 1_000, 65_536
 LARGEST = 1e12
 """Larger numbers are mistakes; below it, money is exact in 1/10,000."""
 
+REMOVED = "[removed]"
+"""Stands in a quarantined row where an e-mail address or a phone number was."""
+
 REASONS: MappingOf[str, str] = {
     "broken_row": "The line is no row of this table.",
     "bad_debt_adjustment": "The invoice writes off a debt; it is no order.",
@@ -178,7 +181,7 @@ def judge_customers(fields: Fields, mapping: Mapping, *, now: datetime) -> Verdi
 def holds_personal_data(texts: pa.Array, *, phones: bool) -> Mask:
     """Return where a text holds an e-mail address or, if asked for, is a phone number.
 
-    Plain digits are an id, not a phone number.
+    Plain digits are an id, not a phone number. What was removed from a row before counts as well.
 
     Examples
     --------
@@ -189,6 +192,7 @@ def holds_personal_data(texts: pa.Array, *, phones: bool) -> Mask:
     found = _true(pc.match_substring(texts, "@"))
     if found.any():
         found &= _true(pc.match_substring_regex(texts, _MAIL))
+    found |= _true(pc.equal(texts, REMOVED))
     if phones:
         found |= _true(pc.match_substring_regex(texts, _PHONE))
     return found

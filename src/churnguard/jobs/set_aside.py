@@ -6,7 +6,6 @@ addresses and phone numbers are to enter no store of ours.
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -16,24 +15,21 @@ import pyarrow as pa
 
 from churnguard.events.readers import BrokenRow, Chunk
 from churnguard.events.readers.columns import text_of
-from churnguard.events.validation import REASONS, Verdicts, holds_personal_data
+from churnguard.events.validation import REASONS, REMOVED, Verdicts, holds_personal_data
 from churnguard.jobs.ports import QuarantinedRow
-
-REMOVED = "[removed]"
-"""Stands in a quarantined row where an e-mail address or a phone number was."""
 
 
 def set_aside(chunk: Chunk, verdicts: Verdicts, recipe: str) -> list[QuarantinedRow]:
     """Return the rows of a chunk that may not become events, and its lines that are no rows."""
     places = np.flatnonzero(~verdicts.fine)
-    rows = chunk.table.take(pa.array(places)).to_pylist()
+    rows = _plain(chunk.table.take(pa.array(places))).to_pylist()
     kept = []
-    for place, row in zip(places, rows, strict=True):
+    for place, values in zip(places, rows, strict=True):
         reason, detail = verdicts.reasons[verdicts.codes[place]]
-        values = {name: _plain(value) for name, value in row.items()}
+        row = values
         if reason == "personal_data":
-            values = {name: _masked(value) for name, value in values.items()}
-        payload = orjson.dumps(values, option=orjson.OPT_NON_STR_KEYS).decode()
+            row = {name: _masked(value) for name, value in values.items()}
+        payload = orjson.dumps(row).decode()
         number = int(chunk.row_numbers[place])
         row_id = _row_id(chunk.source, number, payload)
         kept.append(QuarantinedRow(row_id, chunk.source, number, reason, detail, payload, recipe))
@@ -54,15 +50,16 @@ def _row_id(source: str, number: int, payload: str) -> str:
     return blake2b(f"{source}\n{number}\n{payload}".encode(), digest_size=12).hexdigest()
 
 
-def _plain(value: Any) -> Any:
-    """Return a value as JSON can hold it, so that it is read again as the same."""
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ")
-    if isinstance(value, date):
-        return value.isoformat()
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    return text_of(value)
+def _plain(table: pa.Table) -> pa.Table:
+    """Return rows with what JSON cannot hold as text, so that it is read again as the same."""
+    for place, item in enumerate(table.schema):
+        kind = item.type
+        if pa.types.is_temporal(kind) or pa.types.is_decimal(kind):
+            table = table.set_column(place, item.name, table.column(place).cast(pa.string()))
+        elif pa.types.is_nested(kind) or pa.types.is_binary(kind):
+            values = [text_of(value) for value in table.column(place).to_pylist()]
+            table = table.set_column(place, item.name, pa.array(values, pa.string()))
+    return table
 
 
 def _masked(value: Any) -> Any:
