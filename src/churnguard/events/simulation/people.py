@@ -16,7 +16,7 @@ from churnguard.events.simulation.draws import Floats, Ints, counts, lognormals,
 from churnguard.events.simulation.plan import CAUSES, SimulationPlan
 from churnguard.events.simulation.season import NEIGHBOURHOODS
 
-CAUSE_SHARES = (0.26, 0.28, 0.14, 0.10, 0.11, 0.11)
+CAUSE_SHARES = (0.27, 0.29, 0.14, 0.10, 0.105, 0.095)
 """Shares of the causes (in the order of ``CAUSES``) among those who left."""
 
 WEAK_SPOTS = (0.26, 0.16, 0.17, 0.13, 0.14, 0.14)
