@@ -1,4 +1,4 @@
-"""What holds for every feature row, whatever the events: see ``feature_oracle`` for the slow truth."""
+"""What holds for every feature row, whatever the events; ``feature_oracle`` is the slow truth."""
 
 from __future__ import annotations
 

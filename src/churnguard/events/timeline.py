@@ -189,7 +189,8 @@ class Timeline:
             return np.zeros(customers + 1, dtype=np.int64)
         begin = self.events.index(event) * customers
         edges = self._edges[begin : begin + customers + 1]
-        return edges - edges[0]
+        offsets: Ints = edges - edges[0]
+        return offsets
 
     @cached_property
     def _edges(self) -> Ints:

@@ -144,7 +144,10 @@ class Tracks:
     @cached_property
     def _slow(self) -> list[tuple[Track, Ints]]:
         """Tracks that hold an event we were told of after it occurred, and the newest so far."""
-        occurred, received = self.timeline.column("occurred_at"), self.timeline.column("received_at")
+        occurred, received = (
+            self.timeline.column("occurred_at"),
+            self.timeline.column("received_at"),
+        )
         if not (received > occurred).any():
             return []
         tracks = [self.timeline.track(event) for event in self.timeline.events]

@@ -1,6 +1,6 @@
 """What a signal's number is counted in, and how it is said in English and Hebrew.
 
-A unit turns a number into a phrase: "24 days" and "24 ימים", "1 order" and "הזמנה אחת". Hebrew has
+A unit turns a number into a phrase: "24 days" and "24 יום", "1 order" and "הזמנה אחת". Hebrew has
 a form for two; money and signed numbers are isolated, so that they read rightly in Hebrew text.
 """
 

@@ -1,0 +1,42 @@
+"""How numbers are said in English and Hebrew."""
+
+from __future__ import annotations
+
+import pytest
+
+from churnguard.features.units import DAYS, MONEY, NUMBER, ORDERS, SHARE, TIMES
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "en", "he"),
+    [
+        (DAYS, 0.4, "less than a day", "פחות מיום"),
+        (DAYS, 1.2, "1 day", "יום אחד"),
+        (DAYS, 2.0, "2 days", "יומיים"),
+        (DAYS, 24.0, "24 days", "24 יום"),
+        (DAYS, 1500.0, "1,500 days", "1,500 יום"),
+        (ORDERS, 0.0, "no orders", "אף הזמנה"),
+        (ORDERS, 1.0, "1 order", "הזמנה אחת"),
+        (ORDERS, 2.0, "2 orders", "שתי הזמנות"),
+        (ORDERS, 11.0, "11 orders", "11 הזמנות"),
+        (TIMES, 3.44, "3.4 times", "פי 3.4"),
+        (TIMES, 12.4, "12 times", "פי 12"),
+        (TIMES, 0.7, "70% of", "\u206670%\u2069"),
+        (SHARE, 0.355, "36%", "\u206636%\u2069"),
+        (SHARE, -0.02, "\u22122%", "\u2066\u22122%\u2069"),
+        (NUMBER, 7.25, "7.2", "\u20667.2\u2069"),
+        (MONEY, 45.5, "₪45.50", "\u2066₪45.50\u2069"),
+        (MONEY, 1234.5, "₪1,234", "\u2066₪1,234\u2069"),
+        (MONEY, -3.0, "\u2212₪3.00", "\u2066\u2212₪3.00\u2069"),
+    ],
+)
+def test_a_number_is_said_as_people_say_it(unit, value, en, he):
+    """Plurals (Hebrew has one for two), money in the shop's currency, signs kept in their place."""
+    assert unit.phrase(value, "en", currency="ILS") == en
+    assert unit.phrase(value, "he", currency="ILS") == he
+
+
+def test_money_is_in_the_shops_currency():
+    """The currency is the shop's, not the reader's."""
+    assert MONEY.phrase(80.0, "en", currency="GBP") == "£80.00"
+    assert MONEY.phrase(8000.0, "he", currency="GBP") == "\u2066£8,000\u2069"
