@@ -15,11 +15,10 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churnguard.events.mapping import Mapping
+from churnguard.events.mapping import NUMBERS, Mapping
 from churnguard.events.readers.columns import text_of
 from churnguard.events.times import Mask, ReadTimes, read_times
 
-NUMBERS = ("value", "quantity", "price", "discount")
 TIMES = ("occurred_at", "received_at", "created_at", "consent_at")
 FLAGS = (
     "consent_email", "consent_sms", "consent_phone", "consent_push", "opt_out_profiling", "exclude",
@@ -140,7 +139,7 @@ def read_numbers(column: pa.ChunkedArray, *, decimal: str = ".") -> Numbers:
     """
     kind = column.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        values = _one_array(column.cast(pa.float64()))
+        values = _one_array(column.cast(pa.float64(), safe=False))
         empty = np.asarray(values.is_null())
     else:
         text = read_text(column)

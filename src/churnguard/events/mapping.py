@@ -6,6 +6,7 @@ that are something else than they look. A shop's own one may start from a preset
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping as MappingOf
 from difflib import get_close_matches
@@ -13,6 +14,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from churnguard.errors import SchemaError
@@ -21,8 +24,14 @@ from churnguard.events.readers import ReadOptions
 from churnguard.events.schema import EVENT_SCHEMA
 
 Shape = Literal["events", "orders", "order-lines", "customers"]
+NUMBERS = ("value", "quantity", "price", "discount")
+"""Fields that are numbers."""
+
 FIELDS = frozenset({*EVENT_SCHEMA.names, *CUSTOMER_SCHEMA.names, "price", "line_id"})
 """Fields that a mapping may fill."""
+
+
+_COMPARISON = r"(<=|>=|<|>|=) ?-?\d+(\.\d+)?"
 
 
 class _Strict(BaseModel):
@@ -42,9 +51,13 @@ class Condition(_Strict):
     @field_validator("holds", "unless")
     @classmethod
     def _known_fields(cls, fields: dict[str, str]) -> dict[str, str]:
-        unknown = sorted(set(fields) - FIELDS)
-        if unknown:
-            raise ValueError(f"'{unknown[0]}' is no field")
+        for name, wanted in fields.items():
+            if name not in FIELDS:
+                raise ValueError(f"'{name}' is no field")
+            if name in NUMBERS and not re.fullmatch(_COMPARISON, wanted):
+                raise ValueError(f"'{wanted}' is no comparison such as '< 0'")
+            if name not in NUMBERS and not _is_expression(wanted):
+                raise ValueError(f"'{wanted}' is no regular expression")
         return fields
 
 
@@ -230,6 +243,14 @@ def mapping_of(values: MappingOf[str, Any], *, name: str = "own") -> Mapping:
             f"The mapping '{name}' cannot be used: {place}: {first['msg']}.",
             hint="docs/events.md explains every key of a mapping.",
         ) from error
+
+
+def _is_expression(text: str) -> bool:
+    try:
+        pc.match_substring_regex(pa.array([""]), text)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _plain(name: str) -> str:

@@ -168,7 +168,7 @@ def _from_timestamps(column: pa.ChunkedArray, timezone: str) -> ReadTimes:
 
 
 def _from_numbers(column: pa.ChunkedArray) -> ReadTimes:
-    values = column.cast(pa.float64()).to_numpy()
+    values = column.cast(pa.float64(), safe=False).to_numpy()
     missing = np.isnan(values)
     whole = (
         _numbers(column, 0)
@@ -255,4 +255,4 @@ _SHAPES: dict[str, Callable[[pa.ChunkedArray, str], ReadTimes]] = {
 
 
 def _numbers(column: pa.ChunkedArray, empty: int) -> Instants:
-    return np.asarray(pc.fill_null(column.cast(pa.int64()), empty).to_numpy(), dtype=np.int64)
+    return np.asarray(pc.fill_null(column.cast(pa.int64(), safe=False), empty).to_numpy(), dtype=np.int64)

@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnguard.clock import to_us
-from churnguard.events.fields import NUMBERS, Fields
-from churnguard.events.mapping import Condition, Mapping
+from churnguard.events.fields import Fields
+from churnguard.events.mapping import NUMBERS, Condition, Mapping
 from churnguard.events.schema import CLOCKS
 from churnguard.events.times import EARLIEST, Mask
 
