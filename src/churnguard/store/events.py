@@ -243,16 +243,16 @@ class SqlEventStore:
     def data_through(self, before: datetime | None = None) -> datetime | None:
         """Return the instant of the newest event, of those known before an instant if one is given.
 
-        Asked about today the tally answers; asked about the past the log is read through.
+        Asked about today the tally answers; asked about the past the log does, by its index.
         """
         with reading(self._engine) as connection:
             newest = connection.execute(sa.select(sa.func.max(tally.c.newest))).scalar()
             if newest is not None and before is not None and newest >= to_us(before):
                 instant = to_us(before)
                 known = (event.c.occurred_at < instant) & (event.c.received_at < instant)
-                newest = connection.execute(
-                    sa.select(sa.func.max(event.c.occurred_at)).where(known)
-                ).scalar()
+                latest = sa.select(event.c.occurred_at).where(known)
+                latest = latest.order_by(event.c.occurred_at.desc()).limit(1)
+                newest = connection.execute(latest).scalar()
         return None if newest is None else from_us(newest)
 
     # -- beside the log ---------------------------------------------------------------------

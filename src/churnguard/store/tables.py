@@ -52,6 +52,7 @@ event = sa.Table(
     sa.Column("discount", REAL),
     sa.Column("properties", TEXT),
     sa.Index("event_by_customer", "customer_key", "occurred_at"),
+    sa.Index("event_by_time", "occurred_at"),
     sqlite_strict=True,
     sqlite_autoincrement=True,
 )

@@ -60,6 +60,7 @@ def _create_events() -> None:
         sa.Column("discount", REAL),
         sa.Column("properties", TEXT),
         sa.Index("event_by_customer", "customer_key", "occurred_at"),
+        sa.Index("event_by_time", "occurred_at"),
         sqlite_autoincrement=True,
         sqlite_strict=True,
     )
