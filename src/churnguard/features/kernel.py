@@ -31,6 +31,8 @@ GAP_STATS = ("count", "mean", "sd", "median", "spread", "longest")
 
 _DAY = float(DAY_US)
 _GONE = int(MISSING)
+_FAR = int(np.iinfo(np.int64).max)
+_FEW = 32
 
 
 def compiled(loop: _Loop) -> _Loop:
@@ -122,15 +124,15 @@ def window_distinct(previous: Ints, low: Ints, high: Ints) -> Floats:
 def window_median(values: Ints, low: Ints, high: Ints, scale: float) -> Floats:
     """Return the median of the numbers in the window, NaN where there is none."""
     result = np.empty(len(low))
+    taken = np.empty(_longest(low, high), dtype=np.int64)
     for row in range(len(low)):
-        taken = np.empty(high[row] - low[row], dtype=np.int64)
         count = 0
         for place in range(low[row], high[row]):
             if values[place] != _GONE:
                 taken[count] = values[place]
                 count += 1
-        taken[:count].sort()
-        result[row] = _middle(taken[:count]) / scale if count else np.nan
+        _sort(taken, count)
+        result[row] = _middle(taken, count) / scale if count else np.nan
     return result
 
 
@@ -166,12 +168,12 @@ def gap_statistics(occurred: Ints, low: Ints, high: Ints) -> Floats:
     (median distance from the median), longest. NaN where there are too few gaps.
     """
     result = np.full((6, len(low)), np.nan)
+    gaps = np.empty(_longest(low, high), dtype=np.int64)
     for row in range(len(low)):
         count = max(high[row] - low[row] - 1, 0)
         result[0, row] = count
         if count == 0:
             continue
-        gaps = np.empty(count, dtype=np.int64)
         for i in range(count):
             gaps[i] = occurred[low[row] + i + 1] - occurred[low[row] + i]
         mean = (occurred[high[row] - 1] - occurred[low[row]]) / count / _DAY
@@ -181,14 +183,10 @@ def gap_statistics(occurred: Ints, low: Ints, high: Ints) -> Floats:
             for i in range(count):
                 squares += (gaps[i] / _DAY - mean) ** 2
             result[2, row] = math.sqrt(squares / (count - 1))
-        gaps.sort()
-        median = _middle(gaps)
-        result[3, row] = median / _DAY
+        _sort(gaps, count)
+        result[3, row] = _middle(gaps, count) / _DAY
+        result[4, row] = _spread(gaps, count) / _DAY
         result[5, row] = gaps[count - 1] / _DAY
-        twice = np.int64(median * 2.0)
-        distances = np.abs(gaps * 2 - twice)
-        distances.sort()
-        result[4, row] = _middle(distances) / 2.0 / _DAY
     return result
 
 
@@ -223,12 +221,60 @@ def season(cutoffs: Ints) -> Floats:
 
 
 @compiled
-def _middle(ordered: Ints) -> float:
-    """Return the median of sorted whole numbers."""
-    half = len(ordered) // 2
-    if len(ordered) % 2:
+def _longest(low: Ints, high: Ints) -> int:
+    """Return the number of events in the largest window."""
+    longest = 0
+    for row in range(len(low)):
+        longest = max(longest, high[row] - low[row])
+    return longest
+
+
+@compiled
+def _sort(numbers: Ints, count: int) -> None:
+    """Sort the first numbers in place; most windows hold few, where insertion is quickest."""
+    if count > _FEW:
+        numbers[:count].sort()
+        return
+    for i in range(1, count):
+        number = numbers[i]
+        j = i
+        while j > 0 and numbers[j - 1] > number:
+            numbers[j] = numbers[j - 1]
+            j -= 1
+        numbers[j] = number
+
+
+@compiled
+def _middle(ordered: Ints, count: int) -> float:
+    """Return the median of the first, sorted, whole numbers."""
+    half = count // 2
+    if count % 2:
         return float(ordered[half])
     return float((ordered[half - 1] + ordered[half]) / 2.0)
+
+
+@compiled
+def _spread(ordered: Ints, count: int) -> float:
+    """Return the median distance from the median, walking outwards from it through sorted numbers.
+
+    Distances are doubled, so that they stay whole where the median lies between two numbers.
+    """
+    half = count // 2
+    twice = ordered[half] * 2 if count % 2 else ordered[half - 1] + ordered[half]
+    above = half
+    below = half - 1
+    nearest = before = ordered[half] * 0
+    for _ in range(half + 1):
+        before = nearest
+        up = ordered[above] * 2 - twice if above < count else _FAR
+        down = twice - ordered[below] * 2 if below >= 0 else _FAR
+        if up <= down:
+            nearest = up
+            above += 1
+        else:
+            nearest = down
+            below -= 1
+    return float(nearest / 2.0 if count % 2 else (before + nearest) / 4.0)
 
 
 @compiled
