@@ -245,15 +245,18 @@ class SqlEventStore:
 
         Asked about today the tally answers; asked about the past the log does, by its index.
         """
+        newest: sa.Select[Any] = sa.select(sa.func.max(tally.c.newest))
+        if before is not None:
+            instant = to_us(before)
+            newest = (
+                sa.select(event.c.occurred_at)
+                .where(event.c.occurred_at < instant, event.c.received_at < instant)
+                .order_by(event.c.occurred_at.desc())
+                .limit(1)
+            )
         with reading(self._engine) as connection:
-            newest = connection.execute(sa.select(sa.func.max(tally.c.newest))).scalar()
-            if newest is not None and before is not None and newest >= to_us(before):
-                instant = to_us(before)
-                known = (event.c.occurred_at < instant) & (event.c.received_at < instant)
-                latest = sa.select(event.c.occurred_at).where(known)
-                latest = latest.order_by(event.c.occurred_at.desc()).limit(1)
-                newest = connection.execute(latest).scalar()
-        return None if newest is None else from_us(newest)
+            found = connection.execute(newest).scalar()
+        return None if found is None else from_us(found)
 
     # -- beside the log ---------------------------------------------------------------------
 

@@ -1,0 +1,139 @@
+"""The Parquet history: derived, complete, readable by others, and safe against a crash."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from churnguard.store import history as history_module
+from churnguard.store.database import open_database
+from churnguard.store.events import SqlEventStore
+from churnguard.testing import NOON, build_events
+
+
+@pytest.fixture
+def store(tmp_path):
+    engine = open_database("sqlite:///shop.db", root=tmp_path)
+    yield SqlEventStore(engine, tmp_path / "events")
+    engine.dispose()
+
+
+def some_events(first, last):
+    """Return events of 40 customers over four months."""
+    return build_events(
+        {
+            "event_id": f"e{number}",
+            "customer_id": f"C{number % 40}",
+            "occurred_at": NOON - timedelta(days=number % 120, seconds=number),
+        }
+        for number in range(first, last)
+    )
+
+
+def ids(table):
+    return sorted(table["event_id"].to_pylist())
+
+
+def expected(last):
+    return sorted(f"e{number}" for number in range(last))
+
+
+def files(tmp_path):
+    return sorted((tmp_path / "events").glob("**/*.parquet"))
+
+
+def test_history_is_whole_before_between_and_after_exports(store):
+    """Files and tail together are the log, wherever the watermark stands."""
+    store.append(some_events(0, 300))
+    assert ids(store.history()) == expected(300)
+    assert store.export() == 300
+    assert ids(store.history()) == expected(300)
+    store.append(some_events(300, 350))
+    assert ids(store.history()) == expected(350)
+    assert (store.export(), store.export()) == (50, 0)
+    assert ids(store.history()) == expected(350)
+
+
+def test_partitions_keep_a_customer_together_and_sorted(store):
+    store.append(some_events(0, 300))
+    store.export()
+    store.append(some_events(300, 400))
+    seen: set[str] = set()
+    rows = 0
+    for part in store.partitions():
+        names = part["customer_id"].to_pylist()
+        assert not seen & set(names)
+        keys = ("customer_id", "occurred_at", "event_id")
+        order = [tuple(row[key] for key in keys) for row in part.to_pylist()]
+        assert order == sorted(order)
+        seen |= set(names)
+        rows += part.num_rows
+    assert (len(seen), rows) == (40, 400)
+
+
+def test_events_come_back_as_they_went_in(store):
+    """Every column, null or not, is the same through store and Parquet."""
+    full = {
+        "value": 12.3456, "quantity": 3, "order_id": "o", "cart_id": "k", "session_id": "s",
+        "product_id": "p", "category": "c", "currency": "EUR", "kind": "nps", "discount": 0.1,
+        "properties": '{"note":"ünï"}', "clock": "assumed",
+    }  # fmt: skip
+    events = build_events([{"event_id": "a"}, {"event_id": "b", **full}])
+    store.append(events)
+    before = store.history()
+    store.export()
+    for table in (before, store.history(), store.events_of(["C1"])):
+        assert table.schema == events.schema
+        assert table.sort_by("event_id").to_pylist() == events.to_pylist()
+
+
+def test_other_tools_read_the_files_as_they_are(store, tmp_path):
+    """Months are folders, buckets are files, each sorted; DuckDB needs nothing else."""
+    store.append(some_events(0, 300))
+    store.export()
+    sql = f"SELECT count(*), count(DISTINCT received) FROM '{tmp_path}/events/*/*.parquet'"
+    assert duckdb.sql(sql).fetchall() == [(300, 5)]
+    names = pq.read_table(files(tmp_path)[0])["customer_id"].to_pylist()
+    assert names == sorted(names)
+    assert pq.ParquetFile(files(tmp_path)[0]).metadata.row_group(0).column(0).compression == "ZSTD"
+
+
+@pytest.mark.parametrize("moment", ["_sync", "replace", "watermark"])
+def test_a_crash_during_export_loses_and_doubles_nothing(store, tmp_path, monkeypatch, moment):
+    """Killed while writing, while renaming, or before the watermark: all is as it was before."""
+    store.append(some_events(0, 100))
+    store.export()
+    store.append(some_events(100, 200))
+    crash = RuntimeError("killed")
+
+    def die(*_args, **_kwargs):
+        raise crash
+
+    with monkeypatch.context() as patched:
+        if moment == "_sync":
+            patched.setattr(history_module, "_sync", die)
+        elif moment == "replace":
+            patched.setattr(history_module.Path, "replace", die)
+        else:
+            patched.setattr(history_module.sa, "insert", die)
+        with pytest.raises(RuntimeError):
+            store.export()
+    assert ids(store.history()) == expected(200)
+    store.append(some_events(200, 250))
+    assert ids(store.history()) == expected(250)
+    assert store.export() == 150
+    assert ids(store.history()) == expected(250)
+    in_files = [name for file in files(tmp_path) for name in ids(pq.read_table(file))]
+    assert sorted(in_files) == expected(250)
+    assert list((tmp_path / "events").glob("**/.*")) == []
+
+
+def test_a_stranger_among_the_files_is_not_read_as_ours(store, tmp_path):
+    store.append(some_events(0, 10))
+    store.export()
+    stranger = files(tmp_path)[0].with_name("mine.parquet")
+    pq.write_table(some_events(500, 510), stranger)
+    assert ids(store.history()) == expected(10)
