@@ -94,6 +94,7 @@ class TestEventStore:
         assert store.events_of(["C1"]).to_pylist() == events.take([2, 1]).to_pylist()
         assert store.events_of(["C1"]).schema.equals(EVENT_SCHEMA)
         assert store.data_through() == NOON
+        assert store.data_through(NOON) == NOON - timedelta(days=1)
         assert dict(store.event_counts()) == {"order_completed": 2, "signed_in": 1}
         assert store.has_customer("C2")
         assert not store.has_customer("C")

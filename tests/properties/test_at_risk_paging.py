@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churnguard.errors import InvalidRequest
@@ -15,6 +15,7 @@ _NUMBERS = st.sampled_from([0.0, -0.0, 0.1, 0.1 + 0.2, 0.3, 1e-12, 0.99999999999
 _IDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=5)
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(_IDS, st.tuples(_NUMBERS, _NUMBERS), max_size=25),
     st.sampled_from(["expected_gain", "risk"]),
@@ -45,6 +46,7 @@ def test_every_row_comes_once_and_in_order(rows, sort, first, then):
     assert seen == sorted(rows, key=lambda name: (-rows[name][place], name))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_no_made_up_token_gets_past(token):
     """Whatever is sent as a token, the answer is a page or a sentence for a person."""

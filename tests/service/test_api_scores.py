@@ -6,7 +6,7 @@ import pytest
 
 from churnguard.scoring.score import Score
 from churnguard.serving.scores.schemas import ScoreAnswer
-from churnguard.testing import FakeScorer, build_score, fake_shop
+from churnguard.testing import FakeScorer, build_action, build_score, fake_shop
 
 
 def test_one_score_is_the_score_record_itself(client):
@@ -108,6 +108,26 @@ def test_a_bad_instant_is_a_400_with_a_hint(client):
     answer = client.get("/v1/customers/C1/score?as_of=yesterday")
     assert answer.status_code == 400
     assert "2026-11-21" in answer.json()["hint"]
+
+
+def test_the_future_is_refused(client):
+    assert client.get("/v1/customers/C1/score?as_of=2026-11-21T12:00:00Z").status_code == 200
+    answer = client.get("/v1/customers/C1/score?as_of=2026-11-21T12:00:01Z")
+    assert answer.status_code == 400
+    assert "future" in answer.json()["detail"]
+
+
+def test_what_is_suggested_now_can_be_answered_and_a_look_back_cannot(make_client, shop, new_key):
+    """A decision is stored with each suggestion of the moment, not with one for a past instant."""
+    action = build_action(decision_id="d-new")
+    key = new_key("scores:read", "actions:write")
+    scorer = FakeScorer([build_score("C8", action=action)])
+    client = make_client(shop, scorer=scorer, key=key)
+    client.get("/v1/customers/C8/score?as_of=2026-01-01")
+    report = {"outcome": "contacted"}
+    assert client.post("/v1/actions/d-new/outcome", json=report).status_code == 404
+    client.get("/v1/customers/C8/score")
+    assert client.post("/v1/actions/d-new/outcome", json=report).json()["customer_id"] == "C8"
 
 
 def test_the_documented_shape_is_the_real_one(client):

@@ -77,6 +77,14 @@ class Door:
     def score(
         self, customer_ids: Sequence[str], *, as_of: datetime | None, explain: bool
     ) -> list[Score]:
-        """Score customers of this shop; see :class:`Scorer`."""
+        """Score customers of this shop; see :class:`Scorer`.
+
+        What is suggested now is kept as a decision, with its group and propensity, so that an
+        outcome can be reported and lift be learned; a look at the past decides nothing.
+        """
         model = self.champion.current()
-        return self.scorer(self.shop, model, customer_ids, as_of=as_of, explain=explain)
+        scores = self.scorer(self.shop, model, customer_ids, as_of=as_of, explain=explain)
+        decided = [score for score in scores if score.action and score.action.decision_id]
+        if as_of is None and decided:
+            self.shop.scores.save_decisions(decided)
+        return scores

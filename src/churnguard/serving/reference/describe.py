@@ -105,7 +105,26 @@ def _example(body: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
     schema = body.get("content", {}).get("application/json", {}).get("schema")
     if not schema:
         return ""
-    return json.dumps(_value(schema, schemas), indent=2, ensure_ascii=False)
+    value = _in_order(_value(schema, schemas), schema, schemas)
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _in_order(value: Any, schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:
+    """Return an example with its fields in the order of its model; OpenAPI sorts them by name."""
+    if "$ref" in schema:
+        return _in_order(value, schemas[schema["$ref"].rpartition("/")[2]], schemas)
+    if "anyOf" in schema and value is not None:
+        return _in_order(value, schema["anyOf"][0], schemas)
+    if isinstance(value, list):
+        return [_in_order(item, schema.get("items", {}), schemas) for item in value]
+    fields = schema.get("properties", {})
+    if not isinstance(value, dict) or not fields:
+        return value
+    return {
+        name: _in_order(value[name], field, schemas)
+        for name, field in fields.items()
+        if name in value
+    }
 
 
 def _value(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:

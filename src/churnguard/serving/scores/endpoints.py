@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from churnguard.clock import parse_instant
-from churnguard.errors import CustomerNotFound
+from churnguard.errors import CustomerNotFound, InvalidRequest
 from churnguard.serving.answers import Json
 from churnguard.serving.auth import Caller, Reader
 from churnguard.serving.limits import SoundJsonRoute
@@ -73,4 +73,13 @@ def post_scores(caller: Reader, body: ScoresRequest) -> Json:
 
 
 def _instant(caller: Caller, text: str | None) -> datetime | None:
-    return None if text is None else parse_instant(text, caller.door.shop.settings.timezone)
+    """Return the instant asked about; the future is not known yet."""
+    if text is None:
+        return None
+    shop = caller.door.shop
+    instant = parse_instant(text, shop.settings.timezone)
+    if instant > shop.clock():
+        raise InvalidRequest(
+            "as_of lies in the future.", hint="Leave it out to score as of this moment."
+        )
+    return instant
