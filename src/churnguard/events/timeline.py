@@ -44,6 +44,8 @@ class Track:
         The kind of event.
     offsets : ndarray of int64, shape (customers + 1,)
         Customer ``c`` has the events ``offsets[c]`` to ``offsets[c + 1]``.
+    customer : ndarray of int32
+        Whose event it is.
     occurred, received : ndarray of int64
         The two clocks, microseconds UTC.
     read : callable
@@ -55,6 +57,7 @@ class Track:
 
     event: str
     offsets: Ints
+    customer: Codes
     occurred: Ints
     received: Ints
     read: Callable[[str], NDArray[Any]] = field(repr=False)
@@ -175,6 +178,7 @@ class Timeline:
             self._tracks[event] = Track(
                 event,
                 self._offsets(event),
+                self.customer[where],
                 self.column("occurred_at")[where],
                 self.column("received_at")[where],
                 read=lambda name: self.column(name)[where],
@@ -288,15 +292,15 @@ class _Source:
     """Decodes columns of the table that was given, in the sorted order, when they are asked for."""
 
     def __init__(self, events: pa.Table, order: Ints) -> None:
-        self._events = events
+        self._columns = dict(zip(events.column_names, events.columns, strict=True))
         self._order = order
         self._words: dict[str, pa.Array] = {}
 
     def read(self, name: str) -> NDArray[Any]:
-        if name not in self._events.column_names:
+        column = self._columns.get(name)
+        if column is None:
             fill, kind = (-1, np.int32) if name in WORD_COLUMNS else (MISSING, np.int64)
             return np.full(len(self._order), fill, dtype=kind)
-        column = self._events[name]
         if name in MONEY_COLUMNS:
             return _money(column, name)[self._order]
         if name in WORD_COLUMNS:
@@ -306,10 +310,10 @@ class _Source:
         return numbers[self._order]
 
     def code(self, name: str, word: str) -> int:
-        if name not in self._events.column_names:
+        if name not in self._columns:
             return -2
         if name not in self._words:
-            self._words[name] = _encoded(self._events[name])[0]
+            self._words[name] = _encoded(self._columns[name])[0]
         found = pc.index(self._words[name], pa.scalar(word, self._words[name].type)).as_py()
         return found if found >= 0 else -2
 

@@ -28,7 +28,7 @@ class AbandonedCarts:
 
     Attributes
     ----------
-    offsets, occurred : ndarray of int64
+    offsets, customer, occurred : ndarray of int64
         As in ``Track``; ``occurred`` is the last item's instant plus the timeout.
     value, quantity : ndarray of int64
         Money (1/10,000) and units put in since the cart was opened, less what was taken out
@@ -36,6 +36,7 @@ class AbandonedCarts:
     """
 
     offsets: Ints
+    customer: Ints
     occurred: Ints
     value: Ints
     quantity: Ints
@@ -60,11 +61,14 @@ def abandoned_carts(timeline: Timeline) -> AbandonedCarts:
     ordered = timeline.track("order_completed")
     if not len(added):
         nothing = np.zeros(0, dtype=np.int64)
-        return AbandonedCarts(np.zeros(customers + 1, np.int64), nothing, nothing, nothing)
+        return AbandonedCarts(np.zeros(customers + 1, np.int64), *[nothing] * 4)
     found = _abandoned(_moves(added, removed), ordered.occurred, ordered.offsets, CART_TIMEOUT_US)
     order = np.lexsort((found[1], found[2], found[0]))
-    offsets = np.searchsorted(found[0][order], np.arange(customers + 1))
-    return AbandonedCarts(offsets, found[2][order], found[3][order], found[4][order])
+    customer, _, occurred, value, quantity = found[:, order]
+    offsets = np.searchsorted(customer, np.arange(customers + 1))
+    return AbandonedCarts(
+        offsets, customer, *(np.ascontiguousarray(part) for part in (occurred, value, quantity))
+    )
 
 
 def _moves(added: Track, removed: Track) -> Ints:
@@ -73,7 +77,9 @@ def _moves(added: Track, removed: Track) -> Ints:
     Rows: customer, cart, instant, 1 for out, signed money, signed units; at one instant what goes
     in comes first.
     """
-    moves = np.concatenate([_signed(added, 1), _signed(removed, -1)], axis=1)
+    moves = _signed(added, 1)
+    if len(removed):
+        moves = np.concatenate([moves, _signed(removed, -1)], axis=1)
     order = np.lexsort((moves[3], moves[2], moves[1], moves[0]))
     return np.ascontiguousarray(moves[:, order])
 
@@ -81,7 +87,7 @@ def _moves(added: Track, removed: Track) -> Ints:
 def _signed(track: Track, sign: int) -> Ints:
     return np.stack(
         [
-            np.repeat(np.arange(len(track.offsets) - 1), np.diff(track.offsets)),
+            track.customer.astype(np.int64),
             track.read("cart_id").astype(np.int64),
             track.occurred,
             np.full(len(track), sign < 0, dtype=np.int64),

@@ -32,12 +32,14 @@ class PreparedTrack:
     def __init__(
         self,
         offsets: Ints,
+        customer: NDArray[np.integer],
         occurred: Ints,
         *,
         read: Callable[[str], NDArray[Any]],
         code: Callable[[str, str], int],
     ) -> None:
         self.offsets = offsets
+        self.customer = customer
         self.occurred = occurred
         self._read = read
         self._code = code
@@ -89,14 +91,14 @@ class PreparedTrack:
         places = np.flatnonzero(mask)
         return PreparedTrack(
             np.searchsorted(places, self.offsets),
+            self.customer[places],
             self.occurred[places],
             read=lambda name: self.column(name)[places],
             code=self._code,
         )
 
     def _previous(self, codes: Codes) -> Ints:
-        customers = np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
-        key = customers * (int(codes.max(initial=0)) + 2) + codes
+        key = self.customer.astype(np.int64) * (int(codes.max(initial=0)) + 2) + codes
         order = np.argsort(key, kind="stable")
         previous = np.full(len(codes), -1, dtype=np.int64)
         same = key[order[1:]] == key[order[:-1]]
@@ -159,13 +161,19 @@ class Tracks:
 
     def _prepared(self, event: str) -> PreparedTrack:
         track = self.timeline.track(event)
-        return PreparedTrack(track.offsets, track.occurred, read=track.read, code=track.code)
+        return PreparedTrack(
+            track.offsets, track.customer, track.occurred, read=track.read, code=track.code
+        )
 
     def _carts(self) -> PreparedTrack:
         carts = abandoned_carts(self.timeline)
         columns = {"value": carts.value, "quantity": carts.quantity}
         return PreparedTrack(
-            carts.offsets, carts.occurred, read=columns.__getitem__, code=lambda _name, _word: -2
+            carts.offsets,
+            carts.customer,
+            carts.occurred,
+            read=columns.__getitem__,
+            code=lambda _name, _word: -2,
         )
 
 
