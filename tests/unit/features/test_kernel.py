@@ -57,7 +57,7 @@ def test_the_newest_received_restarts_with_each_customer():
 
 
 def test_the_season_comes_round():
-    """The angle is 0 at the turn of 1970, a right angle a quarter year on, and a year on the same."""
+    """The angle is 0 at the turn of 1970, a right angle a quarter year on, and comes round."""
     year = kernel.YEAR_DAYS * DAY_US
     cutoffs = (np.array([0.0, 0.25, 1.25]) * year).astype(np.int64)
     sine, cosine, double_sine, double_cosine = kernel.season(cutoffs)
