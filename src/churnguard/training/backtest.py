@@ -1,0 +1,192 @@
+"""The recipe is what is judged: fit on what was mature at a past cutoff, score it once, look.
+
+Every cutoff is judged beside the baselines, on the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnguard.clock import from_us, iso
+from churnguard.errors import NotEnoughHistory
+from churnguard.training.baselines import BASELINES
+from churnguard.training.dataset import Dataset
+from churnguard.training.fit import fit
+from churnguard.training.metrics import all_metrics
+from churnguard.training.recipe import Recipe
+
+Floats = NDArray[np.float64]
+
+MODEL = "churnguard"
+COLUMNS = ("auc", "average_precision", "log_loss", "brier", "ece", "slope", "lift_10", "top_share")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One cutoff's rows with their outcome and every model's risks.
+
+    Attributes
+    ----------
+    cutoff_us : int
+        The cutoff.
+    customer_ids : ndarray of str, shape (n,)
+        The customers.
+    y : ndarray of int8, shape (n,)
+        What happened.
+    risks : mapping of str to ndarray of float64, shape (n,)
+        By model: the recipe's is ``churnguard``.
+    inside : float
+        Share of ten equal groups whose churn rate lay in the mean interval of the group.
+    """
+
+    cutoff_us: int
+    customer_ids: NDArray[np.str_]
+    y: NDArray[np.int8]
+    risks: Mapping[str, Floats]
+    inside: float
+
+    def metrics(self, *, contacts: int) -> Mapping[str, Mapping[str, float]]:
+        """Return every model's metrics."""
+        return {
+            name: all_metrics(self.y, risk, contacts=contacts) for name, risk in self.risks.items()
+        }
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """How good a recipe is, cutoff by cutoff, beside the baselines.
+
+    Attributes
+    ----------
+    judged : tuple of Judged
+        Oldest cutoff first. Holds customers: never written down; :meth:`to_dict` has aggregates.
+    contacts : int
+        N of "of the N you can contact, how many are real".
+    left_out : tuple of int
+        Cutoffs at which too little was mature to fit, microseconds UTC.
+    """
+
+    judged: tuple[Judged, ...]
+    contacts: int
+    left_out: tuple[int, ...] = ()
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Models that were judged at every cutoff, the recipe's last."""
+        everywhere = [name for name in BASELINES if all(name in one.risks for one in self.judged)]
+        return (*everywhere, MODEL) if self.judged else ()
+
+    def per_cutoff(self) -> list[dict[str, Any]]:
+        """Return one row a cutoff and model: cutoff, customers, churn_rate, model, metrics."""
+        return [
+            {
+                "cutoff": iso(from_us(one.cutoff_us)),
+                "customers": len(one.y),
+                "churn_rate": float(one.y.mean()),
+                "model": name,
+                **one.metrics(contacts=self.contacts)[name],
+            }
+            for one in self.judged
+            for name in self.models
+        ]
+
+    def mean(self, model: str = MODEL) -> Mapping[str, float]:
+        """Return a model's metrics, meaned over the cutoffs."""
+        found = [one.metrics(contacts=self.contacts)[model] for one in self.judged]
+        return (
+            {name: float(np.mean([each[name] for each in found])) for name in found[0]}
+            if found
+            else {}
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values: aggregates only, no customer."""
+        return {
+            "cutoffs": [iso(from_us(one.cutoff_us)) for one in self.judged],
+            "left_out": [iso(from_us(cutoff)) for cutoff in self.left_out],
+            "contacts": self.contacts,
+            "mean": {name: dict(self.mean(name)) for name in self.models},
+            "interval_groups_inside": float(np.mean([one.inside for one in self.judged]))
+            if self.judged
+            else None,
+            "per_cutoff": self.per_cutoff(),
+        }
+
+    def to_text(self) -> str:
+        """Return a table for a person."""
+        if not self.judged:
+            return "There is no past cutoff at which a model could have been fitted and judged."
+        head = f"{'model':<18}" + "".join(f"{name:>18}" for name in COLUMNS)
+        lines = [f"mean of {len(self.judged)} cutoffs", head]
+        for name in self.models:
+            values = self.mean(name)
+            lines.append(f"{name:<18}" + "".join(f"{values[key]:>18.3f}" for key in COLUMNS))
+        for one in self.judged:
+            values = one.metrics(contacts=self.contacts)[MODEL]
+            day = iso(from_us(one.cutoff_us))[:10]
+            lines.append(f"{day:<18}" + "".join(f"{values[key]:>18.3f}" for key in COLUMNS))
+        return "\n".join(lines)
+
+
+def backtest(
+    dataset: Dataset,
+    recipe: Recipe,
+    *,
+    cutoffs: Sequence[int],
+    threads: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> Backtest:
+    """Judge a recipe at past cutoffs.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Rows of the cutoffs to judge and of those to learn from, labels known.
+    recipe : Recipe
+        What is judged.
+    cutoffs : sequence of int
+        Cutoffs to judge at, microseconds UTC. At each, only labels mature by then are learned
+        from. A cutoff at which they are too few is left out and named.
+    threads : int
+        Threads of the learner.
+    progress : callable, optional
+        Told how many cutoffs are done, and of how many.
+    """
+    judged, left_out = [], []
+    for done, cutoff in enumerate(sorted(cutoffs)):
+        try:
+            judged.append(_judge(dataset, recipe, cutoff, threads))
+        except NotEnoughHistory:
+            left_out.append(cutoff)
+        if progress is not None:
+            progress(done + 1, len(cutoffs))
+    return Backtest(tuple(judged), recipe.gate.contacts, tuple(left_out))
+
+
+def _judge(dataset: Dataset, recipe: Recipe, cutoff: int, threads: int) -> Judged:
+    known = dataset.take(dataset.mature(until_us=cutoff))
+    now = dataset.take(dataset.cutoffs == cutoff)
+    if not len(now):
+        raise NotEnoughHistory(f"There are no customers at {iso(from_us(cutoff))}.")
+    model = fit(dataset, recipe, until_us=cutoff, threads=threads)
+    margins = model.margins(now.X)
+    risks: dict[str, Floats] = {}
+    for name, baseline in BASELINES.items():
+        found = baseline(known, now)
+        if found is not None:
+            risks[name] = found
+    risks[MODEL] = model.risks(now.X)
+    inside = _inside(now.y, margins, model.intervals(margins))
+    return Judged(cutoff, now.customer_ids, now.y, risks, inside)
+
+
+def _inside(y: NDArray[np.int8], margins: Floats, bounds: Floats) -> float:
+    """Return the share of ten equal groups whose churn rate lay within their mean interval."""
+    groups = [part for part in np.array_split(np.argsort(margins, kind="stable"), 10) if len(part)]
+    held = [bounds[part, 0].mean() <= y[part].mean() <= bounds[part, 1].mean() for part in groups]
+    return float(np.mean(held))

@@ -1,0 +1,237 @@
+"""Gradient-boosted trees by LightGBM: several seeds, averaged into one text file of trees.
+
+The average is made by dividing leaf values, so one ordinary LightGBM model gives the mean margin,
+and its contributions stay exact. The trees may start from a churn probability that one signal
+already is (BG/NBD's, say) and correct it; that signal's log-odds are then an exact part as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from churnguard.errors import BundleMismatch
+from churnguard.training.dataset import Dataset
+from churnguard.training.recipe import Recipe
+from churnguard.training.scorers import cutoff_levels
+
+Floats = NDArray[np.float64]
+
+MODEL_FILE = "models/trees.txt"
+
+_SAFE = 1e-4
+
+
+@dataclass(frozen=True)
+class BoostedScorer:
+    """Averaged trees, with or without a start.
+
+    Attributes
+    ----------
+    booster : lightgbm.Booster
+        Holds the averaged trees.
+    text : str
+        The same as LightGBM's text format: the truth that is saved.
+    start : int or None
+        Column whose value is a churn probability to start from.
+    start_base : float
+        Log-odds of that probability where it is missing, and what the base already holds of it.
+    """
+
+    booster: Any
+    text: str
+    start: int | None
+    start_base: float
+
+    def margins(self, X: Floats) -> Floats:
+        """Return raw log-odds, shape (n,)."""
+        if not len(X):
+            return np.zeros(0)
+        trees = self.booster.predict(X, raw_score=True, num_threads=1)
+        return np.asarray(trees, dtype=np.float64) + self._start(X)
+
+    def contributions(self, X: Floats) -> Floats:
+        """Return exact parts of the margin (TreeSHAP for the trees), shape (n, p + 1)."""
+        if not len(X):
+            return np.zeros((0, X.shape[1] + 1))
+        parts = np.array(self.booster.predict(X, pred_contrib=True, num_threads=1))
+        if self.start is not None:
+            parts[:, self.start] += self._start(X) - self.start_base
+            parts[:, -1] += self.start_base
+        return parts
+
+    def save(self, folder: Path) -> Mapping[str, Any]:
+        """Write the trees and return the scorer's description."""
+        file = folder / MODEL_FILE
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(self.text, encoding="utf-8")
+        return {
+            "kind": "boosted",
+            "file": MODEL_FILE,
+            "start": self.start,
+            "start_base": self.start_base,
+        }
+
+    def _start(self, X: Floats) -> Floats:
+        if self.start is None:
+            return np.zeros(len(X))
+        return start_margins(X[:, self.start], missing=self.start_base)
+
+
+def start_margins(risk: Floats, *, missing: float) -> Floats:
+    """Return the log-odds of a churn probability, kept off 0 and 1; ``missing`` for NaN."""
+    margin = special.logit(np.clip(risk, _SAFE, 1 - _SAFE))
+    return np.where(np.isnan(risk), missing, margin)
+
+
+def fit_boosted(
+    dataset: Dataset, recipe: Recipe, *, seeds: int | None = None, threads: int = 2
+) -> BoostedScorer:
+    """Fit averaged trees.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Rows to learn from, of one or more cutoffs. Each cutoff has its own level, so that trees
+        learn what tells customers apart and not what time it was.
+    recipe : Recipe
+        ``signals`` and ``boosted`` are used.
+    seeds : int, optional
+        Models to average; the recipe's number when not given.
+    threads : int
+        LightGBM's threads.
+    """
+    import lightgbm
+
+    start, base = _start_of(dataset, recipe)
+    init = np.zeros(len(dataset))
+    if start is not None:
+        init = start_margins(dataset.X[:, start], missing=base)
+    rows = lightgbm.Dataset(
+        _withheld(dataset, recipe),
+        dataset.y,
+        init_score=cutoff_levels(dataset, init),
+        feature_name=list(dataset.names),
+        params={"verbose": -1, "num_threads": threads, "deterministic": True},
+        free_raw_data=False,
+    )
+    boosters = [
+        lightgbm.train(_parameters(dataset, recipe, seed, threads), rows, recipe.boosted.trees)
+        for seed in range(recipe.seed, recipe.seed + (seeds or recipe.boosted.seeds))
+    ]
+    text = average([booster.model_to_string() for booster in boosters])
+    return _from_text(text, start, base)
+
+
+def load_boosted(folder: Path, values: Mapping[str, Any], names: Sequence[str]) -> BoostedScorer:
+    """Read averaged trees back from a bundle's folder.
+
+    Raises
+    ------
+    BundleMismatch
+        If the trees were made for other columns.
+    """
+    text = (folder / str(values["file"])).read_text(encoding="utf-8")
+    start = None if values["start"] is None else int(values["start"])
+    scorer = _from_text(text, start, float(values["start_base"]))
+    if scorer.booster.feature_name() != list(names):
+        raise BundleMismatch("The bundle's trees were made for other columns than it names.")
+    return scorer
+
+
+def load_booster(path: Path) -> Any:
+    """Return the plain ``lightgbm.Booster`` of a file of trees."""
+    import lightgbm
+
+    return lightgbm.Booster(model_str=path.read_text(encoding="utf-8"))
+
+
+def average(texts: Sequence[str]) -> str:
+    """Put several LightGBM models together so that the sum of all trees is the models' mean.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Models in LightGBM's text format, fitted on the same columns.
+
+    Returns
+    -------
+    str
+        One model; leaf and inner values are divided by the number of models.
+    """
+    head, tail = _split(texts[0])[0], _split(texts[0])[2]
+    trees = [tree for text in texts for tree in _split(text)[1]]
+    blocks = [f"Tree={number}\n{_divided(tree, len(texts))}" for number, tree in enumerate(trees)]
+    # Without this line LightGBM finds the trees by reading, not by byte positions.
+    head = re.sub(r"^tree_sizes=.*\n", "", head, flags=re.MULTILINE)
+    return head + "".join(blocks) + tail
+
+
+def _split(text: str) -> tuple[str, list[str], str]:
+    """Return a model's head, the bodies of its trees, and its tail."""
+    body, end, tail = text.partition("end of trees\n")
+    head, *trees = re.split(r"^Tree=\d+\n", body, flags=re.MULTILINE)
+    return head, trees, end + tail
+
+
+def _divided(tree: str, count: int) -> str:
+    def divide(match: re.Match[str]) -> str:
+        values = (repr(float(value) / count) for value in match[2].split())
+        return match[1] + " ".join(values)
+
+    return re.sub(r"^((?:leaf|internal)_value=)(.*)$", divide, tree, flags=re.MULTILINE)
+
+
+def _from_text(text: str, start: int | None, base: float) -> BoostedScorer:
+    import lightgbm
+
+    return BoostedScorer(lightgbm.Booster(model_str=text), text, start, base)
+
+
+def _start_of(dataset: Dataset, recipe: Recipe) -> tuple[int | None, float]:
+    """Return the column to start from, and its mean log-odds; None where it is of no use."""
+    column = dataset.column(recipe.signals.start)
+    if column is None or np.isnan(column).mean() > 0.5:
+        return None, 0.0
+    known = column[~np.isnan(column)]
+    return dataset.names.index(recipe.signals.start), float(
+        start_margins(known, missing=0.0).mean()
+    )
+
+
+def _withheld(dataset: Dataset, recipe: Recipe) -> Floats:
+    """Return the rows with the columns that trees must not learn from made constant."""
+    signals = recipe.signals
+    hidden = {*signals.without, *signals.season, *signals.calendar}
+    places = [place for place, name in enumerate(dataset.names) if name in hidden]
+    X = np.array(dataset.X)
+    X[:, places] = 0.0
+    return X
+
+
+def _parameters(dataset: Dataset, recipe: Recipe, seed: int, threads: int) -> dict[str, Any]:
+    trees, signals = recipe.boosted, recipe.signals
+    signs = dict.fromkeys(signals.rising, 1) | dict.fromkeys(signals.falling, -1)
+    return {
+        "objective": "binary",
+        "learning_rate": trees.learning_rate,
+        "num_leaves": trees.leaves,
+        "min_data_in_leaf": min(trees.min_rows, max(5, len(dataset) // 20)),
+        "lambda_l2": trees.l2,
+        "feature_fraction": trees.feature_share,
+        "bagging_fraction": trees.row_share,
+        "bagging_freq": 1,
+        "monotone_constraints": [signs.get(name, 0) for name in dataset.names],
+        "seed": seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": threads,
+        "verbose": -1,
+    }

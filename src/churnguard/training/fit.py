@@ -1,0 +1,127 @@
+"""Fit a recipe: cross-fit, calibrate, then refit on everything mature with the map held fixed."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnguard.clock import DAY_US, from_us, iso
+from churnguard.errors import NotEnoughHistory
+from churnguard.training.calibration import Calibration, calibrate
+from churnguard.training.dataset import Dataset
+from churnguard.training.folds import cross_folds
+from churnguard.training.interval import IntervalTable, fit_intervals
+from churnguard.training.model import TrainedModel
+from churnguard.training.recipe import NeedsRecipe, Recipe
+from churnguard.training.scorers import cutoff_levels, fit_scorer
+
+Floats = NDArray[np.float64]
+
+
+def fit(dataset: Dataset, recipe: Recipe, *, until_us: int, threads: int = 2) -> TrainedModel:
+    """Fit a model on the labels that were known at an instant.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Rows of any cutoffs; immature ones are not used.
+    recipe : Recipe
+        What to learn.
+    until_us : int
+        Only rows with ``cutoff + horizon <= until_us`` are learned from, microseconds UTC.
+    threads : int
+        Threads of the learner.
+
+    Raises
+    ------
+    NotEnoughHistory
+        If the mature rows are fewer than the recipe needs; says what there is, what is needed,
+        and when it will do where that can be known.
+    """
+    known = dataset.take(dataset.mature(until_us=until_us))
+    _refuse_thin(known, dataset, recipe.needs)
+    calibration, table = _calibrated(known, recipe, until_us=until_us, threads=threads)
+    return TrainedModel(
+        names=dataset.names,
+        scorer=fit_scorer(known, recipe, threads=threads),
+        calibration=calibration,
+        table=table,
+    )
+
+
+def cross_fit(dataset: Dataset, recipe: Recipe, *, threads: int = 2) -> Floats:
+    """Return each row's raw margin by a model that saw neither its customer nor its time.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Mature rows.
+    recipe : Recipe
+        One seed a fold is enough here.
+    """
+    margins = np.full(len(dataset), np.nan)
+    grid = recipe.calibration
+    for fold in cross_folds(
+        dataset,
+        customer_folds=grid.customer_folds,
+        time_blocks=grid.time_blocks,
+        seed=recipe.seed,
+    ):
+        if fold.judge.any():
+            scorer = fit_scorer(dataset.take(fold.learn), recipe, seeds=1, threads=threads)
+            margins[fold.judge] = scorer.margins(np.ascontiguousarray(dataset.X[fold.judge]))
+    return margins
+
+
+def _calibrated(
+    known: Dataset, recipe: Recipe, *, until_us: int, threads: int
+) -> tuple[Calibration, IntervalTable]:
+    raw = cross_fit(known, recipe, threads=threads)
+    calibration = calibrate(raw, known, recipe, until_us=until_us)
+    leveled = cutoff_levels(known, calibration.slope * raw)
+    table = fit_intervals(leveled, known, recipe.interval, level_sd=calibration.level_sd)
+    return calibration, table
+
+
+def _refuse_thin(known: Dataset, dataset: Dataset, needs: NeedsRecipe) -> None:
+    """Stop where the mature rows cannot carry a model."""
+    churned = int(known.y.sum())
+    there = {
+        "customers": len(np.unique(known.customer_ids)),
+        "churned": churned,
+        "stayed": len(known) - churned,
+        "cutoffs": len(np.unique(known.cutoffs)),
+    }
+    wanted = {name: int(getattr(needs, name)) for name in there}
+    short = {name for name in there if there[name] < wanted[name]}
+    if not short:
+        return
+    if len(known) and min(there["churned"], there["stayed"]) == 0:
+        outcome = "left" if there["churned"] else "stayed"
+        raise NotEnoughHistory(
+            f"All {there['customers']} customers {outcome}: with one outcome only there is "
+            "nothing to tell apart.",
+            hint="Try another --horizon, or ingest the orders that are missing.",
+        )
+    counts = ", ".join(
+        f"{there[name]} {_WORDS[name]} (needed: {wanted[name]})" for name in sorted(short)
+    )
+    raise NotEnoughHistory(f"There is too little to learn from: {counts}.", hint=_when(dataset))
+
+
+_WORDS = {
+    "customers": "customers",
+    "churned": "rows of customers who left",
+    "stayed": "rows of customers who stayed",
+    "cutoffs": "cutoffs with a known outcome",
+}
+
+
+def _when(dataset: Dataset) -> str:
+    if not len(dataset):
+        return "Ingest a longer history."
+    full = int(dataset.cutoffs.max()) + dataset.horizon_days * DAY_US
+    return (
+        f"The outcome of every row at hand is known by {iso(from_us(full))}; a longer history or "
+        "more customers help as well."
+    )

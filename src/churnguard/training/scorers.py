@@ -1,0 +1,158 @@
+"""Kinds of learners behind one interface: rows in, raw log-odds and their exact parts out.
+
+A scorer is what a bundle serves. It knows nothing of calibration; it is additive, so that what each
+signal adds can be told exactly. A kind is an entry in :data:`KINDS`, found by its name in
+``scorer.json``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnguard.errors import BundleMismatch, RecipeError
+from churnguard.training.dataset import Dataset
+from churnguard.training.recipe import Recipe
+
+Floats = NDArray[np.float64]
+
+
+class Scorer(Protocol):
+    """A fitted learner."""
+
+    def margins(self, X: Floats) -> Floats:
+        """Return raw log-odds of churn, shape (n,), for rows of shape (n, p)."""
+
+    def contributions(self, X: Floats) -> Floats:
+        """Return what each signal adds, shape (n, p + 1), the last column being the base."""
+
+    def save(self, folder: Path) -> Mapping[str, Any]:
+        """Write the files it needs below ``folder`` and return what ``scorer.json`` must say."""
+
+
+FitScorer = Callable[..., Scorer]
+"""``fit(dataset, recipe, *, seeds, threads)``."""
+LoadScorer = Callable[[Path, Mapping[str, Any], Sequence[str]], Scorer]
+"""``load(folder, values, names)``."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Where a kind of learner lives; it is imported when first used."""
+
+    module: str
+    fit: str
+    load: str
+
+    def fitter(self) -> FitScorer:
+        """Return ``fit(dataset, recipe, *, seeds, threads) -> Scorer``."""
+        fitter: FitScorer = getattr(import_module(self.module), self.fit)
+        return fitter
+
+    def loader(self) -> LoadScorer:
+        """Return ``load(folder, values, names) -> Scorer``."""
+        loader: LoadScorer = getattr(import_module(self.module), self.load)
+        return loader
+
+
+_LINEAR = "churnguard.training.linear"
+
+KINDS: Mapping[str, Kind] = {
+    "boosted": Kind("churnguard.training.boosted", "fit_boosted", "load_boosted"),
+    "linear": Kind(_LINEAR, "fit_linear", "load_linear"),
+    "btyd": Kind(_LINEAR, "fit_btyd", "load_linear"),
+    "rhythm": Kind(_LINEAR, "fit_rhythm", "load_linear"),
+}
+"""Every kind of learner by name, from the one that needs most data to the one that needs least."""
+
+
+def fit_scorer(
+    dataset: Dataset, recipe: Recipe, *, seeds: int | None = None, threads: int = 2
+) -> Scorer:
+    """Fit the recipe's kind of learner.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        All of it is learned from.
+    recipe : Recipe
+        Names the kind.
+    seeds : int, optional
+        Models to average, where fewer than the recipe's will do.
+    threads : int
+        Threads of the learner; the result depends on them in the last digits only.
+
+    Raises
+    ------
+    RecipeError
+        If there is no such kind.
+    """
+    if recipe.kind not in KINDS:
+        raise RecipeError(
+            f"The key 'kind' of the recipe names no learner: '{recipe.kind}'.",
+            hint=f"There is {', '.join(KINDS)}.",
+        )
+    return KINDS[recipe.kind].fitter()(dataset, recipe, seeds=seeds, threads=threads)
+
+
+def load_scorer(folder: Path, values: Mapping[str, Any], names: Sequence[str]) -> Scorer:
+    """Read a scorer back from a bundle's folder.
+
+    Raises
+    ------
+    BundleMismatch
+        If the kind is unknown to this version.
+    """
+    kind = str(values.get("kind"))
+    if kind not in KINDS:
+        raise BundleMismatch(
+            f"The bundle's scorer is of the kind '{kind}', which this version does not know.",
+            hint="Serve it with the version of ChurnGuard that made it, or train again.",
+        )
+    return KINDS[kind].loader()(folder, values, names)
+
+
+def cutoff_levels(dataset: Dataset, start: Floats) -> Floats:
+    """Return each row's start plus its cutoff's own level, so that season is not learned as signal.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Rows and labels.
+    start : ndarray of float64, shape (n,)
+        Log-odds to start from.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        ``start`` moved so that, at each cutoff, the mean risk is the churn rate.
+    """
+    moved = np.array(start, dtype=np.float64)
+    for cutoff in np.unique(dataset.cutoffs):
+        mine = dataset.cutoffs == cutoff
+        moved[mine] += level(start[mine], dataset.y[mine])
+    return moved
+
+
+def level(margin: Floats, y: NDArray[np.int8]) -> float:
+    """Return the shift of log-odds with which the mean risk equals the churn rate.
+
+    Rates of 0 and 1 are pulled in by half a customer.
+    """
+    from scipy.special import expit
+
+    target = (float(y.sum()) + 0.5) / (len(y) + 1.0)
+    low, high = -30.0, 30.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if float(expit(margin + middle).mean()) < target:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
