@@ -153,7 +153,7 @@ def backtest(
         Cutoffs to judge at, microseconds UTC. At each, only labels mature by then are learned
         from. A cutoff at which they are too few is left out and named.
     threads : int
-        Threads of the learner.
+        Fits at the same time; figures do not depend on it.
     progress : callable, optional
         Told how many cutoffs are done, and of how many.
     """

@@ -45,7 +45,7 @@ def default_lightgbm(known: Dataset, judged: Dataset) -> Floats | None:
     parameters = {
         "objective": "binary",
         "verbose": -1,
-        "num_threads": 2,
+        "num_threads": 1,
         "deterministic": True,
         "force_row_wise": True,
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,28 +107,33 @@ def fit_boosted(
     seeds : int, optional
         Models to average; the recipe's number when not given.
     threads : int
-        LightGBM's threads.
+        Seeds fitted at the same time. Each uses one thread of LightGBM: on rows as few as these
+        more are slower, and the trees would depend on how many there are.
     """
-    import lightgbm
-
     start, base = _start_of(dataset, recipe)
     init = np.zeros(len(dataset))
     if start is not None:
         init = start_margins(dataset.X[:, start], missing=base)
-    rows = lightgbm.Dataset(
-        _withheld(dataset, recipe),
-        dataset.y,
-        init_score=cutoff_levels(dataset, init),
-        feature_name=list(dataset.names),
-        params={"verbose": -1, "num_threads": threads, "deterministic": True},
-        free_raw_data=False,
-    )
-    boosters = [
-        lightgbm.train(_parameters(dataset, recipe, seed, threads), rows, recipe.boosted.trees)
-        for seed in range(recipe.seed, recipe.seed + (seeds or recipe.boosted.seeds))
-    ]
-    text = average([booster.model_to_string() for booster in boosters])
-    return _from_text(text, start, base)
+    X, level = _withheld(dataset, recipe), cutoff_levels(dataset, init)
+
+    def grow(seed: int) -> str:
+        return _grow(X, dataset, level, _parameters(dataset, recipe, seed), recipe.boosted.trees)
+
+    numbers = range(recipe.seed, recipe.seed + (seeds or recipe.boosted.seeds))
+    with ThreadPoolExecutor(threads) as pool:
+        return _from_text(average(list(pool.map(grow, numbers))), start, base)
+
+
+def _grow(
+    X: Floats, dataset: Dataset, level: Floats, parameters: Mapping[str, Any], trees: int
+) -> str:
+    import lightgbm
+
+    names = list(dataset.names)
+    keep = {name: parameters[name] for name in ("max_bin", "num_threads", "verbose", "seed")}
+    rows = lightgbm.Dataset(X, dataset.y, init_score=level, feature_name=names, params=keep)
+    text: str = lightgbm.train(dict(parameters), rows, trees).model_to_string()
+    return text
 
 
 def load_boosted(folder: Path, values: Mapping[str, Any], names: Sequence[str]) -> BoostedScorer:
@@ -216,7 +222,7 @@ def _withheld(dataset: Dataset, recipe: Recipe) -> Floats:
     return X
 
 
-def _parameters(dataset: Dataset, recipe: Recipe, seed: int, threads: int) -> dict[str, Any]:
+def _parameters(dataset: Dataset, recipe: Recipe, seed: int) -> dict[str, Any]:
     trees, signals = recipe.boosted, recipe.signals
     signs = dict.fromkeys(signals.rising, 1) | dict.fromkeys(signals.falling, -1)
     return {
@@ -232,6 +238,7 @@ def _parameters(dataset: Dataset, recipe: Recipe, seed: int, threads: int) -> di
         "seed": seed,
         "deterministic": True,
         "force_row_wise": True,
-        "num_threads": threads,
+        "max_bin": 127,
+        "num_threads": 1,
         "verbose": -1,
     }

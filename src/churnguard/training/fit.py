@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from numpy.typing import NDArray
 
 from churnguard.clock import DAY_US, from_us, iso
 from churnguard.errors import NotEnoughHistory
 from churnguard.training.calibration import Calibration, calibrate
-from churnguard.training.dataset import Dataset
-from churnguard.training.folds import cross_folds
+from churnguard.training.dataset import Dataset, Mask
+from churnguard.training.folds import Fold, cross_folds
 from churnguard.training.interval import IntervalTable, fit_intervals
 from churnguard.training.model import TrainedModel
 from churnguard.training.recipe import NeedsRecipe, Recipe
@@ -30,7 +32,7 @@ def fit(dataset: Dataset, recipe: Recipe, *, until_us: int, threads: int = 2) ->
     until_us : int
         Only rows with ``cutoff + horizon <= until_us`` are learned from, microseconds UTC.
     threads : int
-        Threads of the learner.
+        Fits at the same time; the model does not depend on it.
 
     Raises
     ------
@@ -58,18 +60,25 @@ def cross_fit(dataset: Dataset, recipe: Recipe, *, threads: int = 2) -> Floats:
         Mature rows.
     recipe : Recipe
         One seed a fold is enough here.
+    threads : int
+        Folds fitted at the same time.
     """
-    margins = np.full(len(dataset), np.nan)
     grid = recipe.calibration
-    for fold in cross_folds(
+    folds = cross_folds(
         dataset,
         customer_folds=grid.customer_folds,
         time_blocks=grid.time_blocks,
         seed=recipe.seed,
-    ):
-        if fold.judge.any():
-            scorer = fit_scorer(dataset.take(fold.learn), recipe, seeds=1, threads=threads)
-            margins[fold.judge] = scorer.margins(np.ascontiguousarray(dataset.X[fold.judge]))
+    )
+
+    def judge(fold: Fold) -> tuple[Mask, Floats]:
+        scorer = fit_scorer(dataset.take(fold.learn), recipe, seeds=1, threads=1)
+        return fold.judge, scorer.margins(dataset.X[fold.judge])
+
+    margins = np.full(len(dataset), np.nan)
+    with ThreadPoolExecutor(threads) as pool:
+        for rows, found in pool.map(judge, folds):
+            margins[rows] = found
     return margins
 
 

@@ -63,7 +63,9 @@ def cross_folds(
     folds = customer_fold(dataset.customer_ids, customer_folds, seed=seed)
     for block, outside in _blocks(dataset, time_blocks):
         for number in range(customer_folds):
-            yield Fold(learn=outside & (folds != number), judge=block & (folds == number))
+            fold = Fold(learn=outside & (folds != number), judge=block & (folds == number))
+            if fold.judge.any():
+                yield fold
 
 
 def _blocks(dataset: Dataset, wanted: int) -> list[tuple[Mask, Mask]]:

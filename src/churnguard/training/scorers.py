@@ -86,7 +86,7 @@ def fit_scorer(
     seeds : int, optional
         Models to average, where fewer than the recipe's will do.
     threads : int
-        Threads of the learner; the result depends on them in the last digits only.
+        Parts fitted at the same time; the result does not depend on it.
 
     Raises
     ------
