@@ -44,10 +44,16 @@ __all__ = [
     "ScoreRun",
     "ScoreStore",
     "Shop",
+    "silent",
 ]
 
 Progress = Callable[[str, int, int | None], None]
 """Called with what is being done, how many are done, and of how many (None: not known)."""
+
+
+def silent(what: str, done: int, of: int | None) -> None:
+    """Report progress to nobody."""
+    del what, done, of
 
 
 class EventStore(Protocol):

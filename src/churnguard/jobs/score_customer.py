@@ -64,7 +64,8 @@ def score_customers(
     shop : Shop
         An opened project.
     champion : LoadedChampion or None
-        The model that speaks.
+        The model that speaks; about an instant that its training already knew the outcome of, an
+        older champion does, where there is one.
     customer_ids : sequence of str
         Whom; ids that the shop does not have come back with status ``unknown``.
     as_of : datetime, optional
@@ -84,6 +85,8 @@ def score_customers(
     """
     if champion is None:
         raise ModelNotFound("There is no champion yet.", hint=NO_CHAMPION_HINT)
+    if as_of is not None and champion.bundle.facts.labels_through > as_of:
+        champion = champion_for(shop, as_of)
     cutoff = as_of or shop.clock()
     wanted = list(dict.fromkeys(customer_ids))
     book = {row["customer_id"]: row for row in shop.events.customers(wanted).to_pylist()}

@@ -34,26 +34,20 @@ class History:
         One a partition; all events of a customer are in one of them.
     event_counts : dict of str to int
         Events by name.
-    data_through : datetime
-        The newest event.
+    data_from, data_through : datetime
+        The oldest and the newest event.
     data_end : int
         End of its shop-local day, microseconds UTC: labels are mature up to here.
     assumed_share : float
         Share of events whose second clock was assumed.
-    customers : int
-        How many customers have events.
     """
 
     timelines: list[Timeline]
     event_counts: dict[str, int]
+    data_from: datetime
     data_through: datetime
     data_end: int
     assumed_share: float
-
-    @property
-    def customers(self) -> int:
-        """How many customers have events."""
-        return sum(len(timeline.customer_ids) for timeline in self.timelines)
 
 
 @dataclass(frozen=True)
@@ -86,7 +80,7 @@ def read_history(shop: Shop, *, known_before: datetime, progress: Progress) -> H
     unwanted = pa.array(_not_to_be_profiled(shop), pa.string())
     timelines: list[Timeline] = []
     counts: dict[str, int] = {}
-    newest: list[datetime] = []
+    spans: list[dict[str, datetime]] = []
     assumed = 0
     for done, part in enumerate(shop.events.partitions(), start=1):
         progress("reading events", done, None)
@@ -96,18 +90,20 @@ def read_history(shop: Shop, *, known_before: datetime, progress: Progress) -> H
         for entry in pc.value_counts(events["event"].cast(pa.string())).to_pylist():
             counts[entry["values"]] = counts.get(entry["values"], 0) + entry["counts"]
         assumed += pc.sum(pc.equal(events["clock"].cast(pa.string()), "assumed")).as_py()
-        newest.append(pc.max(events["occurred_at"]).as_py())
+        spans.append(pc.min_max(events["occurred_at"]).as_py())
         timelines.append(Timeline.from_arrow(events))
-    if not newest:
+    if not spans:
         raise NotEnoughHistory(
             f"Nothing was known before {known_before:%Y-%m-%d}.",
             hint="Bring in the shop's files with 'churnguard ingest', or choose a later instant.",
         )
-    end = end_of_local_day(max(newest), shop.settings.timezone)
+    newest = max(span["max"] for span in spans)
+    end = end_of_local_day(newest, shop.settings.timezone)
     return History(
         timelines=timelines,
         event_counts=counts,
-        data_through=max(newest),
+        data_from=min(span["min"] for span in spans),
+        data_through=newest,
         data_end=to_us(end),
         assumed_share=assumed / sum(counts.values()),
     )

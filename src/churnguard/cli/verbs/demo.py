@@ -32,7 +32,10 @@ def demo(
 
     Example: churnguard demo --customers 2000
     """
+    from churnguard.serving.guests import lock_out
+
     _prepare(directory, customers)
+    lock_out()
     from churnguard.bootstrap import open_shop
     from churnguard.serving.server import Server
 
@@ -57,7 +60,7 @@ def _prepare(directory: Path, customers: int) -> None:
     _run("init", str(directory), "--name", "demo", "--timezone", "Asia/Jerusalem")
     (directory / _MARKER).touch()
     events.parent.mkdir()
-    _run("simulate", "--customers", str(customers), "--out", str(events))
+    _run("simulate", "--customers", str(customers), "--out", str(events), *_LIVELY)
     _run("ingest", str(events), *here)
     _run("ingest", str(events.with_suffix(".customers.parquet")), "--kind", "customers", *here)
     _run("train", *here)
@@ -65,6 +68,7 @@ def _prepare(directory: Path, customers: int) -> None:
 
 
 _MARKER = ".churnguard-demo"
+_LIVELY = ("--pace", "2.2", "--leaving", "0.35")  # more orders and less churn than a gift shop has
 
 
 def _check_is_demo(directory: Path) -> None:

@@ -19,8 +19,14 @@ def serve(
 
     Example: churnguard serve --port 8000
     """
+    from churnguard.serving.guests import lock_out
+
+    lock_out()
     from churnguard.bootstrap import open_shop
+    from churnguard.serving.access_log import log_json_lines
     from churnguard.serving.server import Server
+
+    log_json_lines()
 
     shop = open_shop(project)
     if not shop.keys.keys():

@@ -20,6 +20,10 @@ def simulate(
         str | None,
         typer.Option(metavar="T", help="Instant at which the history ends.", show_default="now"),
     ] = None,
+    pace: Annotated[float, typer.Option(help="How often customers order; 1 is a gift shop.")] = 1.0,
+    leaving: Annotated[
+        float, typer.Option(help="How readily they leave; 1 is a gift shop.")
+    ] = 1.0,
     misspecified: Annotated[
         bool, typer.Option(help="Dynamics that no signal names, to keep models honest.")
     ] = False,
@@ -36,7 +40,13 @@ def simulate(
 
     until = parse_instant(end, "UTC") if end else system_clock()
     plan = SimulationPlan(
-        customers=customers, days=days, seed=seed, end=until, misspecified=misspecified
+        customers=customers,
+        days=days,
+        seed=seed,
+        end=until,
+        pace=pace,
+        leaving=leaving,
+        misspecified=misspecified,
     )
     with progress(as_json=as_json) as report:
         summary = simulate_to(out, plan, progress=report)

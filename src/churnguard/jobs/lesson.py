@@ -1,0 +1,157 @@
+"""The lesson: everything that one training learns from, prepared from a shop's history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from churnguard.clock import DAY_US, from_us, local_day, midnight, to_us
+from churnguard.features.catalogue import Catalogue
+from churnguard.features.population import Population, fit_population
+from churnguard.jobs.ports import Progress, Shop
+from churnguard.jobs.snapshots import History, read_history, take_snapshots
+from churnguard.policy.value import mean_spend
+from churnguard.scoring.bundle import Facts
+from churnguard.training.backtest import Backtest
+from churnguard.training.cutoffs import CutoffPlan, plan_cutoffs
+from churnguard.training.dataset import Dataset
+from churnguard.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a training learns from.
+
+    Attributes
+    ----------
+    history : History
+        The events known before ``until``.
+    catalogue : Catalogue
+        The signals that they can carry.
+    left_out : dict of str to str
+        Families that they cannot carry, with the reason.
+    plan : CutoffPlan
+        Cutoffs to learn from and to judge at.
+    population : Population
+        Fits for all of them, and for ``until``.
+    dataset : Dataset
+        Rows and mature labels.
+    until : datetime
+        Nothing known later was used.
+    look_back_days : int
+        Who is eligible.
+    """
+
+    history: History
+    catalogue: Catalogue
+    left_out: dict[str, str]
+    plan: CutoffPlan
+    population: Population
+    dataset: Dataset
+    until: datetime
+    look_back_days: int
+
+    @property
+    def customers(self) -> int:
+        """How many different customers have a row."""
+        return len(np.unique(self.dataset.customer_ids))
+
+    def facts(self, judged: Backtest) -> Facts:
+        """Return what a score needs to know of the training besides the model."""
+        newest = self.dataset.take(self.dataset.cutoffs == self.plan.learn[-1])
+        spend = newest.column("net_spend_365d")
+        with np.errstate(invalid="ignore"):
+            medians = {
+                name: float(np.nanmedian(column))
+                for name, column in zip(newest.names, newest.X.T, strict=True)
+                if not np.isnan(column).all()
+            }
+        return Facts(
+            horizon_days=self.dataset.horizon_days,
+            look_back_days=self.look_back_days,
+            trained_until=self.until,
+            labels_through=from_us(self.plan.learn[-1] + self.dataset.horizon_us),
+            mean_spend=mean_spend(spend) if spend is not None else 0.0,
+            peers=medians,
+            metrics=dict(judged.mean()),
+        )
+
+
+def prepare_lesson(
+    shop: Shop, catalogue: Catalogue, recipe: Recipe, *, until: datetime, progress: Progress
+) -> Lesson:
+    """Read the history, lay the cutoffs, and build the rows.
+
+    Parameters
+    ----------
+    shop : Shop
+        An opened project.
+    catalogue : Catalogue
+        The project's signals.
+    recipe : Recipe
+        Says which cutoffs.
+    until : datetime
+        Only what was known before it is used.
+    progress : callable
+        Told what is being done.
+
+    Raises
+    ------
+    NotEnoughHistory
+        If there is too little history for even one cutoff.
+    """
+    settings = shop.settings
+    history = read_history(shop, known_before=until, progress=progress)
+    carried, left_out = catalogue.available(history.event_counts)
+    plan = plan_cutoffs(
+        recipe.cutoffs,
+        newest_us=newest_mature(history.data_end, settings.horizon_days, settings.timezone),
+        history_from_us=to_us(history.data_from),
+        horizon_days=settings.horizon_days,
+    )
+    progress("fitting the population", 0, None)
+    population = fit_population(
+        history.timelines, [*plan.all, to_us(until)], timezone=settings.timezone
+    )
+    snapshots = take_snapshots(
+        history,
+        carried,
+        plan.all,
+        population=population,
+        horizon_days=settings.horizon_days,
+        look_back_days=settings.look_back_days,
+        progress=progress,
+    )
+    dataset = Dataset(
+        X=snapshots.rows.values,
+        names=snapshots.rows.names,
+        y=snapshots.churned.astype(np.int8),
+        customer_ids=snapshots.rows.customer_ids.astype(str),
+        cutoffs=snapshots.rows.cutoffs,
+        horizon_days=settings.horizon_days,
+    ).take(snapshots.mature)
+    return Lesson(
+        history=history,
+        catalogue=carried,
+        left_out=left_out,
+        plan=plan,
+        population=population,
+        dataset=dataset,
+        until=until,
+        look_back_days=settings.look_back_days,
+    )
+
+
+def newest_mature(data_end_us: int, horizon_days: int, timezone: str) -> int:
+    """Return the newest shop-local midnight whose horizon is within the data, microseconds UTC.
+
+    Examples
+    --------
+    >>> end = to_us(datetime.fromisoformat("2011-12-10T00:00:00+00:00"))
+    >>> from_us(newest_mature(end, 90, "UTC")).isoformat()
+    '2011-09-11T00:00:00+00:00'
+    """
+    latest = from_us(data_end_us - horizon_days * DAY_US)
+    return to_us(midnight(local_day(latest, timezone), timezone))
