@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -27,6 +28,7 @@ Mask = npt.NDArray[np.bool_]
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 """An instant before this is taken for a mistake."""
 
+_YEAR_US = 31_556_952_000_000
 _EPOCH_FROM = to_us(datetime(2000, 1, 1, tzinfo=UTC))
 _ISO = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}(:\d{2}(:\d{2}([.,]\d{1,9})?)?)?)?$"
 _ISO_ZONED = (
@@ -81,23 +83,33 @@ def local_to_utc(local: Instants, timezone: str) -> tuple[Instants, Mask, Mask]:
     nothing = np.zeros(len(local), bool)
     if not len(local):
         return local, nothing, nothing
-    changes = _changes(ZoneInfo(timezone), int(local.min()) - DAY_US, int(local.max()) + DAY_US)
-    offsets = np.array([before for _, before, _ in changes] + [changes[-1][2]], np.int64)
-    at = np.array([when for when, _, _ in changes[:-1]], np.int64)
-    before, after = offsets[: len(at)], offsets[1 : len(at) + 1]
-    instants = local - offsets[np.searchsorted(at + np.maximum(before, after), local, "right")]
+    changes = _changes_around(timezone, int(local.min()), int(local.max()))
+    instants = local - changes[0][1]
     ambiguous, moved = nothing.copy(), nothing.copy()
-    for when, old, new in changes[:-1]:
+    for when, old, new in changes[1:]:
+        instants = np.where(local >= when + max(old, new), local - new, instants)
         inside = (local >= when + min(old, new)) & (local < when + max(old, new))
         (moved if new > old else ambiguous)[inside] = True
     return instants, ambiguous, moved
 
 
-def _changes(zone: ZoneInfo, start: int, end: int) -> list[tuple[int, int, int]]:
-    """List the zone's changes of offset: when, before, after; the last entry is the end itself."""
-    days = [*range(start, end, DAY_US), end]
+def _changes_around(timezone: str, first: int, last: int) -> list[tuple[int, int, int]]:
+    """List when a zone's offset changes, with the offsets before and after; first, the start."""
+    years = [min(max(1970 + us // _YEAR_US, 1971), 2199) for us in (first, last)]
+    around = range(years[0] - 1, years[1] + 2)
+    start = to_us(datetime(around[0], 1, 1, tzinfo=UTC))
+    offset = _offset(ZoneInfo(timezone), start)
+    found = [change for year in around for change in _changes(timezone, year)]
+    return [(start, offset, offset), *found]
+
+
+@lru_cache(maxsize=4096)
+def _changes(timezone: str, year: int) -> tuple[tuple[int, int, int], ...]:
+    """List the changes of one year (of UTC), each found to the second."""
+    zone = ZoneInfo(timezone)
+    start, end = (to_us(datetime(each, 1, 1, tzinfo=UTC)) for each in (year, year + 1))
     changes = []
-    for first, last in pairwise(days):
+    for first, last in pairwise([*range(start, end, DAY_US), end]):
         before, after = _offset(zone, first), _offset(zone, last)
         if before != after:
             seconds = range(first // 1_000_000 + 1, last // 1_000_000 + 1)
@@ -105,8 +117,7 @@ def _changes(zone: ZoneInfo, start: int, end: int) -> list[tuple[int, int, int]]
                 seconds, 1, key=lambda second: _offset(zone, second * 1_000_000) != before
             )
             changes.append((seconds[place] * 1_000_000, before, after))
-    last_offset = _offset(zone, end)
-    return [*changes, (end, last_offset, last_offset)]
+    return tuple(changes)
 
 
 def _offset(zone: ZoneInfo, instant: int) -> int:
@@ -255,4 +266,6 @@ _SHAPES: dict[str, Callable[[pa.ChunkedArray, str], ReadTimes]] = {
 
 
 def _numbers(column: pa.ChunkedArray, empty: int) -> Instants:
-    return np.asarray(pc.fill_null(column.cast(pa.int64(), safe=False), empty).to_numpy(), dtype=np.int64)
+    return np.asarray(
+        pc.fill_null(column.cast(pa.int64(), safe=False), empty).to_numpy(), dtype=np.int64
+    )

@@ -32,6 +32,10 @@ from churnguard.store.records import ACCEPTED, CONFLICT, DUPLICATE
 Kind = Literal["events", "customers"]
 
 
+EXPORT_FROM = 10_000
+"""After so many new rows the Parquet history is brought up to date, for batches to read it."""
+
+
 @dataclass(frozen=True)
 class FileReport:
     """What became of one file's rows, and how its times were read.
@@ -186,6 +190,10 @@ def ingest(
         reports.append(
             take_in(shop, chunks, how, recipe=recipe, name=Path(file).name, progress=progress)
         )
+    if kind == "events" and sum(report.accepted for report in reports) >= EXPORT_FROM:
+        if progress is not None:
+            progress("Parquet history", 0, None)
+        shop.events.export()
     return IngestReport(tuple(reports))
 
 

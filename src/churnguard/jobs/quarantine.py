@@ -149,7 +149,9 @@ def _listed(text: str) -> list[dict[str, Any]]:
         whole = orjson.loads(text)
     except orjson.JSONDecodeError:
         return [orjson.loads(line) for line in text.splitlines() if line.strip()]
-    rows: list[dict[str, Any]] = whole.get("rows", [whole])
+    rows: list[dict[str, Any]] = (
+        whole.get("rows", [whole]) if isinstance(whole, dict) else list(whole)
+    )
     return rows
 
 

@@ -114,3 +114,10 @@ def test_clock_changes(zone, text, expected, ambiguous, moved):
     read = read_times(pa.chunked_array([[text]]), zone)
     assert from_us(read.us[0]).isoformat() == expected
     assert (bool(read.ambiguous[0]), bool(read.moved[0])) == (ambiguous, moved)
+
+
+def test_sentinels_at_the_ends_of_time_are_read_and_cost_nothing():
+    """``9999-12-31`` and ``0001-01-02`` stand in real files: times, if not plausible ones."""
+    read = read_times(pa.chunked_array([["9999-12-31 23:59:59", "0001-01-02"]]), "Europe/London")
+    assert from_us(read.us[0]).year == 9999
+    assert not read.bad.any()
