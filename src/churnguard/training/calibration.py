@@ -124,7 +124,7 @@ def calibrate(raw: Floats, dataset: Dataset, recipe: Recipe, *, until_us: int) -
     until_us : int
         The instant for which, and for the year after which, levels are wanted.
     """
-    slope = _slope(raw, dataset)
+    slope = _slope(raw, dataset, half_life_days=recipe.calibration.slope_half_life_days)
     cutoffs = np.unique(dataset.cutoffs)
     rows = [dataset.cutoffs == cutoff for cutoff in cutoffs]
     found = np.array([level(slope * raw[mine], dataset.y[mine]) for mine in rows])
@@ -174,23 +174,25 @@ class _Level:
         )
 
 
-def _slope(raw: Floats, dataset: Dataset) -> float:
+def _slope(raw: Floats, dataset: Dataset, *, half_life_days: float) -> float:
     """Return the slope of the outcome on the margin with a level of its own for each cutoff.
 
     Newton on the log of the slope, with a weak prior around 1 so that a small shop stays there.
+    Newer cutoffs weigh more: as a shop's history grows, margins tell more.
     """
     cutoffs, places = np.unique(dataset.cutoffs, return_inverse=True)
+    memory = np.exp2((cutoffs - cutoffs[-1]) / (half_life_days * DAY_US))[places]
+    rows = [np.flatnonzero(places == place) for place in range(len(cutoffs))]
     log_slope = 0.0
     for _ in range(50):
         slope = math.exp(log_slope)
-        levels = [
-            level(slope * raw[places == k], dataset.y[places == k]) for k in range(len(cutoffs))
-        ]
-        fitted = special.expit(slope * raw + np.array(levels)[places])
-        weight = fitted * (1 - fitted)
+        levels = np.array([level(slope * raw[mine], dataset.y[mine]) for mine in rows])
+        fitted = special.expit(slope * raw + levels[places])
+        weight = memory * fitted * (1 - fitted)
         middles = np.bincount(places, weight * raw) / np.maximum(np.bincount(places, weight), 1e-9)
         centered = raw - middles[places]
-        gradient = slope * float((dataset.y - fitted) @ centered) - log_slope / _SLOPE_PRIOR_SD**2
+        error = memory * (dataset.y - fitted)
+        gradient = slope * float(error @ centered) - log_slope / _SLOPE_PRIOR_SD**2
         hessian = slope**2 * float(weight @ centered**2) + 1 / _SLOPE_PRIOR_SD**2
         step = max(-0.5, min(0.5, gradient / hessian))
         log_slope += step

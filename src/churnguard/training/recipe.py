@@ -86,7 +86,7 @@ class BoostedRecipe:
         Models averaged.
     """
 
-    trees: int = 300
+    trees: int = 200
     leaves: int = 4
     learning_rate: float = 0.05
     l2: float = 20.0
@@ -127,15 +127,18 @@ class CalibrationRecipe:
         How far the level wanders from year to year, and how long it remembers.
     cutoff_sd : float
         What single cutoffs scatter besides.
+    slope_half_life_days : float
+        After how many days a cutoff says half as much about the slope.
     """
 
     customer_folds: int = 2
-    time_blocks: int = 3
+    time_blocks: int = 6
     season_sd: float = 0.5
     season_days: float = 25.0
     drift_sd: float = 0.15
     drift_days: float = 180.0
     cutoff_sd: float = 0.08
+    slope_half_life_days: float = 90.0
 
 
 @dataclass(frozen=True)
