@@ -6,10 +6,12 @@ up. A file is stored whole or not at all.
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as MappingOf
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -25,6 +27,7 @@ from churnguard.events.schema import EVENT_SCHEMA
 from churnguard.events.shapes import SHAPES, shape_customers
 from churnguard.events.times import Mask
 from churnguard.events.validation import Verdicts, judge_customers, judge_events
+from churnguard.jobs.ingest_report import FileReport, IngestReport
 from churnguard.jobs.ports import Appended, Progress, QuarantinedRow, Shop
 from churnguard.jobs.set_aside import set_aside
 from churnguard.store.records import ACCEPTED, CONFLICT, DUPLICATE
@@ -34,115 +37,6 @@ Kind = Literal["events", "customers"]
 
 EXPORT_FROM = 10_000
 """After so many new rows the Parquet history is brought up to date, for batches to read it."""
-
-
-@dataclass(frozen=True)
-class FileReport:
-    """What became of one file's rows, and how its times were read.
-
-    Attributes
-    ----------
-    file : str
-        The file's name.
-    rows, accepted, duplicates, conflicts, quarantined : int
-        The last four add up to the first.
-    reasons : mapping of str to int
-        Quarantined rows by reason.
-    events : mapping of str to int
-        Events newly stored, by name; orders made of lines stand here and in no other count.
-    ambiguous_times, moved_times : int
-        Times that occur twice (the first was taken) and that never were (moved forward).
-    ignored_columns : tuple of str
-        Columns that the mapping has no use for.
-    """
-
-    file: str
-    rows: int
-    accepted: int
-    duplicates: int
-    conflicts: int
-    quarantined: int
-    reasons: MappingOf[str, int] = field(default_factory=dict)
-    events: MappingOf[str, int] = field(default_factory=dict)
-    ambiguous_times: int = 0
-    moved_times: int = 0
-    ignored_columns: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as JSON-ready values."""
-        return {
-            "file": self.file,
-            **{name: getattr(self, name) for name in _COUNTS},
-            "reasons": dict(self.reasons),
-            "events": dict(self.events),
-            "ambiguous_times": self.ambiguous_times,
-            "moved_times": self.moved_times,
-            "ignored_columns": list(self.ignored_columns),
-        }
-
-
-_COUNTS = ("rows", "accepted", "duplicates", "conflicts", "quarantined")
-
-
-@dataclass(frozen=True)
-class IngestReport:
-    """What became of all files' rows: the totals, and each file.
-
-    Examples
-    --------
-    >>> one = FileReport("a.csv", 3, 1, 1, 0, 1, reasons={"bad_time": 1})
-    >>> report = IngestReport((one, one))
-    >>> report.rows, report.accepted, report.reasons
-    (6, 2, {'bad_time': 2})
-    """
-
-    files: tuple[FileReport, ...]
-
-    @property
-    def rows(self) -> int:
-        """Rows read."""
-        return sum(file.rows for file in self.files)
-
-    @property
-    def accepted(self) -> int:
-        """Rows stored as something new."""
-        return sum(file.accepted for file in self.files)
-
-    @property
-    def duplicates(self) -> int:
-        """Rows that were known already."""
-        return sum(file.duplicates for file in self.files)
-
-    @property
-    def conflicts(self) -> int:
-        """Rows whose id was known with another content."""
-        return sum(file.conflicts for file in self.files)
-
-    @property
-    def quarantined(self) -> int:
-        """Rows that could not be accepted."""
-        return sum(file.quarantined for file in self.files)
-
-    @property
-    def reasons(self) -> MappingOf[str, int]:
-        """Quarantined rows by reason."""
-        return _added(file.reasons for file in self.files)
-
-    @property
-    def events(self) -> MappingOf[str, int]:
-        """Events newly stored, by name."""
-        return _added(file.events for file in self.files)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as JSON-ready values, the totals at the top."""
-        return {
-            **{name: getattr(self, name) for name in _COUNTS},
-            "reasons": dict(self.reasons),
-            "events": dict(self.events),
-            "ambiguous_times": sum(file.ambiguous_times for file in self.files),
-            "moved_times": sum(file.moved_times for file in self.files),
-            "files": [file.to_dict() for file in self.files],
-        }
 
 
 def ingest(
@@ -185,16 +79,29 @@ def ingest(
     how = choose_mapping(kind, preset, mapping)
     recipe = recipe_of(kind, how, own=mapping is not None)
     reports = []
-    for file in files:
-        chunks = list(read_file(Path(file), how.options))
-        reports.append(
-            take_in(shop, chunks, how, recipe=recipe, name=Path(file).name, progress=progress)
-        )
-    if kind == "events" and sum(report.accepted for report in reports) >= EXPORT_FROM:
-        if progress is not None:
-            progress("Parquet history", 0, None)
-        shop.events.export()
+    with _collector_paused():
+        for file in map(Path, files):
+            chunks = list(read_file(file, how.options))
+            reports.append(
+                take_in(shop, chunks, how, recipe=recipe, name=file.name, progress=progress)
+            )
+        if kind == "events" and sum(report.accepted for report in reports) >= EXPORT_FROM:
+            if progress is not None:
+                progress("Parquet history", 0, None)
+            shop.events.export()
     return IngestReport(tuple(reports))
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep the cycle collector from walking millions of rows, none of which is a cycle."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
 
 
 def choose_mapping(kind: Kind, name: str, file: Path | None = None) -> Mapping:
@@ -367,11 +274,10 @@ def _joined(tables: Sequence[pa.Table]) -> pa.Table:
 
 
 def _accepted_by_name(judged: Sequence[_Judged], told: Appended) -> MappingOf[str, int]:
-    names = [part.derived["event"].to_pylist() for part in judged]
-    names += [part.events["event"].to_pylist() for part in judged]
-    flat = [name for some in names for name in some]
-    new = (name for name, how in zip(flat, told.outcomes, strict=True) if how == ACCEPTED)
-    return dict(sorted(Counter(new).items()))
+    tables = [part.derived for part in judged] + [part.events for part in judged]
+    names = _joined(tables)["event"].cast(pa.string())
+    new = names.filter(pa.array(told.outcomes == ACCEPTED)).value_counts().to_pylist()
+    return dict(sorted((one["values"], one["counts"]) for one in new))
 
 
 def _report(
@@ -395,10 +301,3 @@ def _report(
         moved_times=sum(part.moved for part in judged),
         ignored_columns=tuple(dict.fromkeys(name for part in judged for name in part.ignored)),
     )
-
-
-def _added(counts: Any) -> MappingOf[str, int]:
-    total: Counter[str] = Counter()
-    for some in counts:
-        total.update(some)
-    return dict(sorted(total.items()))

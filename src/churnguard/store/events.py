@@ -8,7 +8,6 @@ too, so that an order's lines always add up to it.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -44,9 +43,7 @@ from churnguard.store.tables import conflict, event, tally
 _CHUNK = 50_000
 _LOOKUP = 2_000
 _COLUMNS = [event.c[name] for name in EVENT_COLUMNS]
-_ID, _NAME, _OCCURRED, _RECEIVED = (
-    ROW_COLUMNS.index(name) for name in ("event_id", "event", "occurred_at", "received_at")
-)
+_ID, _RECEIVED = (ROW_COLUMNS.index(name) for name in ("event_id", "received_at"))
 
 
 class SqlEventStore:
@@ -113,6 +110,7 @@ class SqlEventStore:
             for start in range(0, events.num_rows, _CHUNK):
                 rows = to_rows(events.slice(start, _CHUNK))
                 outcomes[start : start + len(rows)] = self._append(connection, rows, broken_orders)
+            _count(connection, events.filter(pa.array(outcomes == ACCEPTED)))
             quarantine.put(connection, rejected)
             mended = [row for row, how in zip(mends, outcomes, strict=False) if how != CONFLICT]
             quarantine.release(connection, [row for row in mended if row is not None])
@@ -145,31 +143,10 @@ class SqlEventStore:
                 broken_orders.add(row[_ID])
                 conflicting.append(row)
                 outcomes.append(CONFLICT)
-        self._insert(connection, new)
+        if new:
+            connection.exec_driver_sql(insert_sql(event, ROW_COLUMNS, self._engine), new)
         self._keep_conflicts(connection, conflicting)
         return outcomes
-
-    def _insert(self, connection: sa.Connection, rows: list[tuple[Any, ...]]) -> None:
-        if not rows:
-            return
-        connection.exec_driver_sql(insert_sql(event, ROW_COLUMNS, self._engine), rows)
-        counts: Counter[str] = Counter(row[_NAME] for row in rows)
-        newest: dict[str, int] = {}
-        for row in rows:
-            newest[row[_NAME]] = max(newest.get(row[_NAME], row[_OCCURRED]), row[_OCCURRED])
-        stored = {
-            name: (events, last) for name, events, last in connection.execute(sa.select(tally))
-        }
-        for name, count in counts.items():
-            if name in stored:
-                change = sa.update(tally).where(tally.c.event == name)
-                total, last = stored[name]
-                change = change.values(events=total + count, newest=max(last, newest[name]))
-                connection.execute(change)
-            else:
-                connection.execute(
-                    sa.insert(tally).values(event=name, events=count, newest=newest[name])
-                )
 
     def _keep_conflicts(self, connection: sa.Connection, rows: list[tuple[Any, ...]]) -> None:
         if not rows:
@@ -291,6 +268,23 @@ class SqlEventStore:
         """Return the customer book, or some customers of it, sorted by customer."""
         with reading(self._engine) as connection:
             return customer_book.read(connection, customer_ids)
+
+
+def _count(connection: sa.Connection, new: pa.Table) -> None:
+    """Bring the tally up to date with events that were just stored."""
+    named = pa.table({"event": new["event"].cast(pa.string()), "at": new["occurred_at"]})
+    found = named.set_column(1, "at", named["at"].cast(pa.int64())).group_by("event")
+    rows = connection.execute(sa.select(tally))
+    stored = {row.event: (row.events, row.newest) for row in rows}
+    for row in found.aggregate([("at", "count"), ("at", "max")]).to_pylist():
+        name, events, newest = row["event"], row["at_count"], row["at_max"]
+        if name in stored:
+            total, last = stored[name]
+            values = {"events": total + events, "newest": max(last, newest)}
+            connection.execute(sa.update(tally).where(tally.c.event == name).values(**values))
+        else:
+            values = {"event": name, "events": events, "newest": newest}
+            connection.execute(sa.insert(tally).values(**values))
 
 
 def _events_of(connection: sa.Connection, customer_ids: list[str]) -> Sequence[Any]:
