@@ -283,10 +283,9 @@ def _filters(query: AtRiskQuery) -> list[sa.ColumnElement[bool]]:
     if query.min_value is not None:
         found.append(score.c.expected_value >= query.min_value)
     if query.outcome != "all":
-        closed = sa.select(decision.c.decision_id).where(
-            decision.c.decision_id == score.c.decision_id, decision.c.closed == 1
-        )
-        found.append(closed.exists() if query.outcome == "done" else ~closed.exists())
+        closed = sa.select(decision.c.decision_id).where(decision.c.closed == 1)
+        done = score.c.decision_id.in_(closed)  # few are closed: they are looked up once
+        found.append(done if query.outcome == "done" else ~done)
     return found
 
 

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -34,8 +35,7 @@ def test_a_store_is_made_with_the_schema_that_the_adapters_state(engine):
 
 
 def test_the_newest_revision_is_the_one_that_the_code_needs():
-    folder = "src/churnguard/store/migrations"
-    script = ScriptDirectory(folder)
+    script = ScriptDirectory(str(Path(tables.__file__).with_name("migrations")))
     known = tuple(step.revision for step in script.walk_revisions())[::-1]
     assert known == REVISIONS
 
