@@ -7,16 +7,19 @@ BIN := .venv/bin
 READY := .venv/.ready
 JOBS ?= 2
 
+# What is imported is compiled once and kept, also where the surroundings ask for the opposite.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test lint format slow bench docs lock wheel clean
 
 demo: $(READY)  ## simulate a shop, train, score, and serve its page until Ctrl-C (30 minutes at most)
 	@$(BIN)/churnguard demo
 
 test: $(READY)  ## all tests but the slow ones
-	@$(BIN)/pytest -q -n $(JOBS) --dist worksteal
+	@$(BIN)/pytest -q -n $(JOBS) --dist loadgroup
 
 slow: $(READY)  ## the slow tests as well
-	@$(BIN)/pytest -q -n $(JOBS) --dist worksteal --run-slow
+	@$(BIN)/pytest -q -n $(JOBS) --dist loadgroup --run-slow
 
 lint: $(READY)  ## style, types, floors, and a lock file that fits pyproject.toml
 	@$(BIN)/ruff check .

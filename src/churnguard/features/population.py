@@ -1,15 +1,15 @@
-"""What is fitted over all customers, from what was known then: lifetime models, on a weekly grid.
+"""What is fitted over all customers, from what was known then: lifetime models, on a fixed grid.
 
 A row at ``T`` uses the newest fit at or before ``T``, in training as in serving, and names it by
-its shop-local date. The grid is fixed (shop-local midnight, once a week), so a backtest fits only
-the points its cutoffs need and gets the very fits that serving would have had.
+its shop-local date. The grid is fixed (shop-local midnight of the first of each month), so that
+everybody who fits a grid point from the same history gets the very same fit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 
 import numpy as np
@@ -25,7 +25,6 @@ from churnguard.features.btyd import BgNbd, MbgNbd, fit_bgnbd, fit_mbgnbd
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-MONDAY = 0
 PARAMETERS = (
     "bgnbd_r",
     "bgnbd_alpha",
@@ -113,9 +112,7 @@ class Population:
         )
 
 
-def population_grid(
-    cutoffs: Ints | Iterable[int], *, timezone: str, weekday: int = MONDAY
-) -> tuple[date, ...]:
+def population_grid(cutoffs: Ints | Iterable[int], *, timezone: str) -> tuple[date, ...]:
     """Return the grid points that rows at some cutoffs use, as shop-local dates.
 
     Parameters
@@ -124,18 +121,16 @@ def population_grid(
         Microseconds UTC.
     timezone : str
         The shop's IANA time zone.
-    weekday : int
-        Day of the week of the grid, 0 for Monday.
 
     Examples
     --------
     >>> from datetime import UTC, datetime
     >>> saturday = to_us(datetime(2026, 11, 21, 8, tzinfo=UTC))
     >>> population_grid([saturday], timezone="Europe/London")
-    (datetime.date(2026, 11, 16),)
+    (datetime.date(2026, 11, 1),)
     """
-    days = {local_day(from_us(int(cutoff)), timezone) for cutoff in cutoffs}
-    return tuple(sorted({day - timedelta(days=(day.weekday() - weekday) % 7) for day in days}))
+    days = (local_day(from_us(int(cutoff)), timezone) for cutoff in cutoffs)
+    return tuple(sorted({day.replace(day=1) for day in days}))
 
 
 def fit_population(

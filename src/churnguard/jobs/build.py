@@ -12,7 +12,7 @@ import pyarrow as pa
 from churnguard.clock import iso, to_us
 from churnguard.errors import InvalidRequest
 from churnguard.features.population import fit_population
-from churnguard.jobs.ports import Progress, Shop
+from churnguard.jobs.ports import Progress, Shop, silent
 from churnguard.jobs.snapshots import read_history, take_snapshots
 from churnguard.jobs.write_table import write_table
 from churnguard.project.layout import Layout
@@ -20,7 +20,7 @@ from churnguard.project.loader import load_catalogue
 
 
 def build_to(
-    shop: Shop, cutoffs: Sequence[datetime], out: Path, *, progress: Progress
+    shop: Shop, cutoffs: Sequence[datetime], out: Path, *, progress: Progress = silent
 ) -> dict[str, Any]:
     """Build rows into a Parquet (or CSV) file and return a summary of them.
 
@@ -48,7 +48,7 @@ def build_to(
 
 
 def build(
-    shop: Shop, cutoffs: Sequence[datetime], *, progress: Progress
+    shop: Shop, cutoffs: Sequence[datetime], *, progress: Progress = silent
 ) -> tuple[pa.Table, dict[str, str]]:
     """Build rows of all eligible customers.
 

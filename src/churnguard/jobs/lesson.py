@@ -8,6 +8,7 @@ from datetime import datetime
 import numpy as np
 
 from churnguard.clock import DAY_US, from_us, local_day, midnight, to_us
+from churnguard.errors import NotEnoughHistory
 from churnguard.features.catalogue import Catalogue
 from churnguard.features.population import Population, fit_population
 from churnguard.jobs.ports import Progress, Shop
@@ -35,7 +36,7 @@ class Lesson:
     plan : CutoffPlan
         Cutoffs to learn from and to judge at.
     population : Population
-        Fits for all of them, and for ``until``.
+        Every fit of the grid from the oldest of them to ``until``.
     dataset : Dataset
         Rows and mature labels.
     until : datetime
@@ -104,6 +105,7 @@ def prepare_lesson(
     """
     settings = shop.settings
     history = read_history(shop, known_before=until, progress=progress)
+    _refuse_without_orders(history)
     carried, left_out = catalogue.available(history.event_counts)
     plan = plan_cutoffs(
         recipe.cutoffs,
@@ -112,9 +114,8 @@ def prepare_lesson(
         horizon_days=settings.horizon_days,
     )
     progress("fitting the population", 0, None)
-    population = fit_population(
-        history.timelines, [*plan.all, to_us(until)], timezone=settings.timezone
-    )
+    whole_span = range(plan.all[0], to_us(until) + 1, DAY_US)
+    population = fit_population(history.timelines, whole_span, timezone=settings.timezone)
     snapshots = take_snapshots(
         history,
         carried,
@@ -142,6 +143,15 @@ def prepare_lesson(
         until=until,
         look_back_days=settings.look_back_days,
     )
+
+
+def _refuse_without_orders(history: History) -> None:
+    if not history.event_counts.get("order_completed"):
+        known = ", ".join(sorted(history.event_counts))
+        raise NotEnoughHistory(
+            f"The history has no orders, only {known}: without them nobody can be seen to churn.",
+            hint="See whether they were set aside: 'churnguard quarantine list'.",
+        )
 
 
 def newest_mature(data_end_us: int, horizon_days: int, timezone: str) -> int:

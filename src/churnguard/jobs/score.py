@@ -17,7 +17,7 @@ from churnguard.clock import iso
 from churnguard.events.timeline import Timeline
 from churnguard.features.build import FeatureRows
 from churnguard.jobs.champion import LoadedChampion, champion_for
-from churnguard.jobs.ports import Progress, ScoreRun, Shop
+from churnguard.jobs.ports import Progress, ScoreRun, Shop, silent
 from churnguard.jobs.scoring_context import feature_rows, scoring_context
 from churnguard.jobs.write_table import write_table
 from churnguard.scoring.abstention import book_reason
@@ -83,7 +83,7 @@ def score_everybody(
     *,
     as_of: datetime | None = None,
     out: Path | None = None,
-    progress: Progress,
+    progress: Progress = silent,
 ) -> ScoreReport:
     """Score every customer that the shop knows.
 

@@ -47,16 +47,16 @@ def shop():
     return orders(*rows)
 
 
-def test_the_grid_is_monday_midnight_of_the_shop():
-    """Cutoffs of one shop-local week share a point, named by its date."""
-    sunday_late = datetime(2026, 11, 22, 21, 59, tzinfo=UTC)
-    monday_there = datetime(2026, 11, 22, 22, 0, tzinfo=UTC)
-    cutoffs = [to_us(sunday_late), to_us(monday_there)]
+def test_the_grid_is_the_first_of_each_month_in_the_shop():
+    """Cutoffs of one shop-local month share a point, named by its date."""
+    last_late = datetime(2026, 11, 30, 21, 59, tzinfo=UTC)
+    first_there = datetime(2026, 11, 30, 22, 0, tzinfo=UTC)
+    cutoffs = [to_us(last_late), to_us(first_there)]
     assert population_grid(cutoffs, timezone="Asia/Jerusalem") == (
-        date(2026, 11, 16),
-        date(2026, 11, 23),
+        date(2026, 11, 1),
+        date(2026, 12, 1),
     )
-    assert population_grid(cutoffs, timezone="UTC") == (date(2026, 11, 16),)
+    assert population_grid(cutoffs, timezone="UTC") == (date(2026, 11, 1),)
 
 
 def test_the_history_is_what_was_known_then():

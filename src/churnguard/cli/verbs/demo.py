@@ -20,7 +20,7 @@ def demo(
     directory: Annotated[
         Path, typer.Option("--dir", metavar="DIR", help="The demo's project; made anew each time.")
     ] = Path(".demo"),
-    customers: Annotated[int, typer.Option(min=200, help="How many customers.")] = 2000,
+    customers: Annotated[int, typer.Option(min=400, help="How many customers.")] = 1000,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
     minutes: Annotated[float, typer.Option(min=0, max=30, help="Stop by itself after this.")] = 30,
     check: Annotated[
@@ -30,7 +30,7 @@ def demo(
 ) -> None:
     """Simulate a shop, train, score and serve its page until Ctrl-C.
 
-    Example: churnguard demo --customers 2000
+    Example: churnguard demo --customers 1000
     """
     from churnguard.serving.guests import lock_out
 
@@ -57,10 +57,10 @@ def _prepare(directory: Path, customers: int) -> None:
         shutil.rmtree(directory)
     here = ("--project", str(directory))
     events = directory / "simulated" / "shop.parquet"
-    _run("init", str(directory), "--name", "demo", "--timezone", "Asia/Jerusalem")
+    _run("init", str(directory), "--name", "demo", *_PLACE)
     (directory / _MARKER).touch()
     events.parent.mkdir()
-    _run("simulate", "--customers", str(customers), "--out", str(events), *_LIVELY)
+    _run("simulate", "--customers", str(customers), "--out", str(events), *_PLACE, *_LIVELY)
     _run("ingest", str(events), *here)
     _run("ingest", str(events.with_suffix(".customers.parquet")), "--kind", "customers", *here)
     _run("train", *here)
@@ -68,7 +68,8 @@ def _prepare(directory: Path, customers: int) -> None:
 
 
 _MARKER = ".churnguard-demo"
-_LIVELY = ("--pace", "2.2", "--leaving", "0.35")  # more orders and less churn than a gift shop has
+_PLACE = ("--timezone", "Asia/Jerusalem", "--currency", "ILS")
+_LIVELY = ("--days", "600", "--pace", "2.2", "--leaving", "0.35")  # livelier than a gift shop
 
 
 def _check_is_demo(directory: Path) -> None:

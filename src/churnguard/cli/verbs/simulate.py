@@ -21,9 +21,9 @@ def simulate(
         typer.Option(metavar="T", help="Instant at which the history ends.", show_default="now"),
     ] = None,
     pace: Annotated[float, typer.Option(help="How often customers order; 1 is a gift shop.")] = 1.0,
-    leaving: Annotated[
-        float, typer.Option(help="How readily they leave; 1 is a gift shop.")
-    ] = 1.0,
+    leaving: Annotated[float, typer.Option(help="How readily they leave; 1 is a gift shop.")] = 1.0,
+    timezone: Annotated[str, typer.Option(help="The shop's IANA time zone.")] = "UTC",
+    currency: Annotated[str, typer.Option(help="The shop's currency, ISO 4217.")] = "USD",
     misspecified: Annotated[
         bool, typer.Option(help="Dynamics that no signal names, to keep models honest.")
     ] = False,
@@ -38,7 +38,7 @@ def simulate(
     from churnguard.events.simulation import SimulationPlan
     from churnguard.jobs.simulate import simulate_to
 
-    until = parse_instant(end, "UTC") if end else system_clock()
+    until = parse_instant(end, timezone) if end else system_clock()
     plan = SimulationPlan(
         customers=customers,
         days=days,
@@ -46,6 +46,8 @@ def simulate(
         end=until,
         pace=pace,
         leaving=leaving,
+        timezone=timezone,
+        currency=currency,
         misspecified=misspecified,
     )
     with progress(as_json=as_json) as report:
