@@ -19,7 +19,8 @@ from churnguard.errors import SchemaError
 from churnguard.events.mapping import Mapping, mapping_of, preset, read_mapping
 from churnguard.events.readers import BrokenRow, Chunk
 from churnguard.events.readers.columns import table_of
-from churnguard.jobs.ingest import IngestReport, take_in
+from churnguard.jobs.ingest import take_in
+from churnguard.jobs.ingest_report import IngestReport
 from churnguard.jobs.ports import Progress, QuarantinedRow, Shop
 
 
