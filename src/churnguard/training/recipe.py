@@ -134,9 +134,9 @@ class CalibrationRecipe:
     customer_folds: int = 2
     time_blocks: int = 6
     season_sd: float = 0.5
-    season_days: float = 25.0
-    drift_sd: float = 0.15
-    drift_days: float = 180.0
+    season_days: float = 40.0
+    drift_sd: float = 0.3
+    drift_days: float = 365.0
     cutoff_sd: float = 0.08
     slope_half_life_days: float = 90.0
 
