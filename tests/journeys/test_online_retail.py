@@ -1,6 +1,7 @@
-"""The main job on real input: two sheets of a real shop become served scores, judged by what happened.
+"""The main job on real input: two sheets of a real shop become served scores.
 
-Everything goes through the doors that a user has: the command line, the HTTP API, Python and MLflow.
+They are judged by what really happened, and everything goes through the doors that a user has: the
+command line, the HTTP API, Python and MLflow.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ def ask(url: str, key: str | None, body: Any = None) -> tuple[int, Any]:
 
 
 def what_happened(data: Path) -> set[str]:
-    """The customers who really ordered in the 90 days after the cutoff, read from the raw files."""
+    """The customers who ordered in the 90 days after the cutoff, by the raw files."""
     sheets = [
         pd.read_parquet(file) for file in sorted((data / "online_retail_ii").glob("*.parquet"))
     ]
@@ -105,7 +106,7 @@ def what_happened(data: Path) -> set[str]:
 
 
 def test_every_row_is_accounted_for(journey: Journey) -> None:
-    """Accepted, duplicates, conflicts and quarantined add up to the rows read, by file and in all."""
+    """Accepted, duplicates, conflicts and quarantined add up to the rows read."""
     kinds = ("accepted", "duplicates", "conflicts", "quarantined")
     for counts in [*journey.ingested["files"], journey.ingested, *journey.again["files"]]:
         assert sum(counts[kind] for kind in kinds) == counts["rows"]
@@ -198,6 +199,6 @@ def test_strangers_and_unknown_customers_get_a_clear_answer(journey: Journey, se
     url = f"{served}/v1/customers/nobody/score"
     status, problem = ask(url, journey.key)
     assert (status, problem["status"]) == (404, 404)
-    assert "nobody" in problem["detail"]
+    assert "no customer with this id" in problem["detail"]
     for key in (None, "cg_live_wrong_key", journey.key[:-1] + "x"):
         assert ask(url, key)[0] == 401

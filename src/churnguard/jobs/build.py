@@ -64,8 +64,8 @@ def build(
     Returns
     -------
     rows : pa.Table
-        ``customer_id``, ``cutoff``, one float64 column a signal (null where there is nothing to say)
-        and ``churned`` (bool, null where the horizon has not passed), by (cutoff, customer).
+        ``customer_id``, ``cutoff``, one float64 column a signal (null where there is nothing to
+        say) and ``churned`` (bool, null where the horizon has not passed), by (cutoff, customer).
     left_out : dict of str to str
         Families that the shop's events cannot carry, with the reason.
 

@@ -43,8 +43,9 @@ def write_card(
     lines = [
         f"# Churn model of {shop}",
         "",
-        f"The risk is the calibrated probability of no order in the next {facts.horizon_days} days, "
-        f"for customers with an order in the last {facts.look_back_days} days.",
+        "The risk is the calibrated probability of no order in the next "
+        f"{facts.horizon_days} days, for customers with an order in the last "
+        f"{facts.look_back_days} days.",
         "",
         "## What it learned from",
         "",
@@ -52,8 +53,8 @@ def write_card(
         f"{iso(facts.labels_through)}",
         f"- {rows} rows of {customers} customers at {len(cutoffs)} cutoffs "
         f"({cutoffs[0]} to {cutoffs[-1]}), {len(signals)} signals, recipe '{recipe}'",
-        f"- {assumed_share:.0%} of the events have an assumed second clock: for them, when they were "
-        "known is not recorded",
+        f"- {assumed_share:.0%} of the events have an assumed second clock: for them, when they "
+        "were known is not recorded",
         *(f"- {why}" for why in left_out.values()),
         "",
         "## How good it is",
