@@ -35,7 +35,8 @@ def settings_page() -> str:
     from churnguard.project.settings import SECRETS, Settings
 
     rows = [
-        f"| `{name}` | `{field.get_default(call_default_factory=True)!r}` | `CHURNGUARD_{name.upper()}` |"
+        f"| `{name}` | `{field.get_default(call_default_factory=True)!r}` "
+        f"| `CHURNGUARD_{name.upper()}` |"
         for name, field in Settings.model_fields.items()
     ]
     described = Settings.__doc__ or ""

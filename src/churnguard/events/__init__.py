@@ -1,1 +1,1 @@
-"""What a shop tells us: the event table, readers for its files, validation, and a simulated shop."""
+"""What a shop tells us: the event table, readers, validation, and a simulated shop."""

@@ -19,7 +19,7 @@ Group = Literal["treat", "control"]
 
 STATUS_REASONS: Mapping[str, str] = {
     "no_order_yet": "The customer has not ordered yet, so there is nothing to lose.",
-    "outside_look_back": "The last order is further back than the look-back; the customer has already left.",
+    "outside_look_back": "The last order is further back than the look-back: already gone.",
     "too_little_history": "There are too few events to carry a number.",
     "no_model": "No model has been promoted yet; run 'churnguard train'.",
     "excluded": "The customer is marked as staff or test.",
