@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from churnguard.serving.app import create_app
+from churnguard.serving.shop_app import app_for
 
-__all__ = ["create_app"]
+__all__ = ["app_for", "create_app"]

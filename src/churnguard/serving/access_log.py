@@ -101,3 +101,7 @@ def log_json_lines(level: int = logging.INFO) -> None:
         logger.handlers[:] = [handler]
         logger.setLevel(level)
         logger.propagate = False
+    # The server's own line for each request would hold the path, and with it the customer's id.
+    own_lines = logging.getLogger("uvicorn.access")
+    own_lines.handlers.clear()
+    own_lines.propagate = False

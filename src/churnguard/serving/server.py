@@ -10,9 +10,8 @@ from contextlib import contextmanager
 import uvicorn
 
 from churnguard.errors import ChurnGuardError
-from churnguard.jobs.champion import ChampionHolder
 from churnguard.jobs.ports import Shop
-from churnguard.serving.app import create_app
+from churnguard.serving.shop_app import app_for
 
 _GRACE_SECONDS = 10
 
@@ -43,11 +42,8 @@ class Server:
             )
         self._socket = _bind(host, port)
         self.url = f"http://{host}:{self._socket.getsockname()[1]}"
-        champion = ChampionHolder(shop)
-        champion.refresh()
-        app = create_app(shop, champion, open_desk=open_desk)
         config = uvicorn.Config(
-            app,
+            app_for(shop, open_desk=open_desk),
             access_log=False,
             log_level="warning",
             server_header=False,
