@@ -52,7 +52,7 @@ $(UV): .ci/uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "ChurnGuard needs Python 3.11 or later; name one with make PYTHON=python3.12"; exit 1; }
 	@rm -rf .uv
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-script-location \
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-script-location --root-user-action=ignore \
 		--target .uv --require-hashes -r .ci/uv.lock
 	@touch $@
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from churnguard.clock import from_us, iso
+from churnguard.jobs.challenge import challenge
 from churnguard.jobs.lesson import Lesson, prepare_lesson
 from churnguard.jobs.ports import Progress, Shop, silent
 from churnguard.jobs.promote import promote as promote_version
@@ -93,7 +94,7 @@ def train(
     recipe: str = "default",
     until: datetime | None = None,
     promote: bool = False,
-    approved_by: str = "churnguard train",
+    approved_by: str | None = None,
     progress: Progress = silent,
 ) -> TrainingReport:
     """Train a model with what was known before an instant.
@@ -108,8 +109,8 @@ def train(
         Only what was known before it is used; now when not given.
     promote : bool
         Make it champion if the gate lets it through; the first model always is.
-    approved_by : str
-        Who answers for a promotion.
+    approved_by : str, optional
+        Who answers for a promotion; needed where fewer cutoffs than the gate wants were judged.
     progress : callable
         Told what is being done.
 
@@ -136,12 +137,13 @@ def train(
     progress("logging to MLflow", 0, None)
     taught = _Taught(recipe, read, lesson, model, judged)
     version, run_id, digest = _register(shop, taught, key)
+    progress("asking the gate", 0, None)
     facts = taught.facts
     return TrainingReport(
         version=version,
         run_id=run_id,
         bundle=digest,
-        promoted=_promote(shop, version, asked=promote, approved_by=approved_by),
+        promoted=_promote(shop, version, taught, asked=promote, approver=approved_by),
         backtest=judged,
         rows=len(lesson.dataset),
         customers=lesson.customers,
@@ -263,11 +265,19 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _promote(shop: Shop, version: str, *, asked: bool, approved_by: str) -> bool:
+def _promote(
+    shop: Shop, version: str, taught: _Taught, *, asked: bool, approver: str | None
+) -> bool:
     """Promote the first model; a later one only when asked, and through the gate."""
-    first = shop.ledger.champion() is None
-    if not (first or asked):
-        return False
-    reason = "the first model" if first else "asked with --promote"
-    promote_version(shop, version, approved_by=approved_by, reason=reason)
+    champion = shop.ledger.champion()
+    reason = "the first model"
+    if champion is not None:
+        if not asked:
+            return False
+        verdict = challenge(
+            shop, champion, taught.lesson, taught.recipe, taught.judged, approver=approver
+        )
+        verdict.raise_if_refused()
+        reason = "passed the weaker gate" if verdict.weaker else "passed the gate"
+    promote_version(shop, version, approved_by=approver or "churnguard train", reason=reason)
     return True

@@ -82,7 +82,7 @@ class Verdict:
                     check.name,
                     wanted=check.wanted,
                     got=check.got,
-                    hint="Look at 'churnguard backtest'; the champion stays.",
+                    hint="The champion stays; 'churnguard models show' tells how each was judged.",
                 )
 
 

@@ -23,8 +23,8 @@ def train(
         bool, typer.Option("--promote", help="Make it champion if the gate lets it through.")
     ] = False,
     approved_by: Annotated[
-        str, typer.Option(metavar="NAME", help="Who answers for a promotion.")
-    ] = "churnguard train",
+        str | None, typer.Option(metavar="NAME", help="Who answers for a promotion.")
+    ] = None,
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
