@@ -110,7 +110,9 @@ def page(shop: Shop, answer: dict[str, Any], judged: Backtest) -> str:
     customers = sorted({row["customers"] for row in answer["per_cutoff"]})
     head = "| model | " + " | ".join(SHOWN) + " |\n|---|" + "---:|" * len(SHOWN)
     means = [_row(name, judged.mean(name)) for name in judged.models]
-    single = [_row(row["cutoff"][:10], row) for row in answer["per_cutoff"] if row["model"] == MODEL]
+    single = [
+        _row(row["cutoff"][:10], row) for row in answer["per_cutoff"] if row["model"] == MODEL
+    ]
     return f"""# How good the scores are
 
 Printed by `python benchmarks/quality.py --dataset {answer["dataset"]} --write`; the recipe is
@@ -119,8 +121,9 @@ Printed by `python benchmarks/quality.py --dataset {answer["dataset"]} --write`;
 ## {shop.title}
 
 Churn is no order in the next 90 days, for customers with an order in the last 365. Judged at
-{days}; {customers[0]} to {customers[-1]} customers each. At each cutoff the recipe and every
-baseline learn from labels mature at that cutoff only, and score it once.
+{days};
+{customers[0]} to {customers[-1]} customers each. At each cutoff the recipe and every baseline learn
+from labels mature at that cutoff only, and score it once.
 
 Mean over the cutoffs:
 
@@ -134,11 +137,16 @@ ChurnGuard at each cutoff:
 
 `ece` has ten equal-count bins; `lift_10` is the churn rate of the riskiest tenth over that of all;
 `top_share` is the share of real churners among the {answer["contacts"]} riskiest. The sampling
-standard deviation of AUC is about .008 with so many customers: judge by paired differences.
-{answer["interval_groups_inside"]:.0%} of ten equal groups a cutoff had their churn rate inside the
+standard deviation of AUC is about .008 with so many customers: judge by paired differences. Of ten
+equal groups at each cutoff, {answer["interval_groups_inside"]:.0%} had their churn rate inside the
 group's mean 90 % interval.
 
-Strongest signals, by mean absolute effect: {", ".join(f"`{name}`" for name in answer["strongest_signals"])}.
+Strongest signals, by mean absolute effect:
+
+{chr(10).join(f"- `{name}`" for name in answer["strongest_signals"])}
+
+The recipe was chosen while looking at these cutoffs, so a little of its lead may be luck. Only the
+widths of season and drift were chosen by the marginal likelihood of cutoffs that were mature before.
 """
 
 

@@ -6,6 +6,7 @@ Every cutoff is judged beside the baselines, on the same rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,27 +154,37 @@ def backtest(
         Cutoffs to judge at, microseconds UTC. At each, only labels mature by then are learned
         from. A cutoff at which they are too few is left out and named.
     threads : int
-        Fits at the same time; figures do not depend on it.
+        Cutoffs judged at the same time; figures do not depend on it.
     progress : callable, optional
         Told how many cutoffs are done, and of how many.
     """
-    judged, left_out = [], []
-    for done, cutoff in enumerate(sorted(cutoffs)):
+    wanted = sorted(cutoffs)
+
+    def judge(cutoff: int) -> Judged | None:
         try:
-            judged.append(_judge(dataset, recipe, cutoff, threads))
+            return _judge(dataset, recipe, cutoff)
         except NotEnoughHistory:
-            left_out.append(cutoff)
-        if progress is not None:
-            progress(done + 1, len(cutoffs))
-    return Backtest(tuple(judged), recipe.gate.contacts, tuple(left_out))
+            return None
+
+    found: list[Judged | None] = []
+    with ThreadPoolExecutor(threads) as pool:
+        for one in pool.map(judge, wanted):
+            found.append(one)
+            if progress is not None:
+                progress(len(found), len(wanted))
+    return Backtest(
+        judged=tuple(one for one in found if one is not None),
+        contacts=recipe.gate.contacts,
+        left_out=tuple(cut for cut, one in zip(wanted, found, strict=True) if one is None),
+    )
 
 
-def _judge(dataset: Dataset, recipe: Recipe, cutoff: int, threads: int) -> Judged:
+def _judge(dataset: Dataset, recipe: Recipe, cutoff: int) -> Judged:
     known = dataset.take(dataset.mature(until_us=cutoff))
     now = dataset.take(dataset.cutoffs == cutoff)
     if not len(now):
         raise NotEnoughHistory(f"There are no customers at {iso(from_us(cutoff))}.")
-    model = fit(dataset, recipe, until_us=cutoff, threads=threads)
+    model = fit(dataset, recipe, until_us=cutoff, threads=1)
     margins = model.margins(now.X)
     risks: dict[str, Floats] = {}
     for name, baseline in BASELINES.items():

@@ -237,7 +237,7 @@ def _parameters(dataset: Dataset, recipe: Recipe, seed: int) -> dict[str, Any]:
         "monotone_constraints": [signs.get(name, 0) for name in dataset.names],
         "seed": seed,
         "deterministic": True,
-        "force_row_wise": True,
+        "force_col_wise": True,  # a tree sees few columns: row-wise would fill all histograms
         "max_bin": 127,
         "num_threads": 1,
         "verbose": -1,
