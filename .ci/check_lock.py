@@ -29,6 +29,12 @@ def compile_lock(uv: str, target: Path, *, upgrade: bool) -> None:
     )
 
 
+def pins(lock: Path) -> list[str]:
+    """Return the pinned versions; a release that gains a file later is no reason to fail."""
+    lines = lock.read_text(encoding="utf-8").splitlines()
+    return [line.rstrip(" \\") for line in lines if not line.startswith(" ")]
+
+
 def main() -> int:
     """Return 0 when the lock fits."""
     uv, *options = sys.argv[1:]
@@ -39,7 +45,7 @@ def main() -> int:
         copy = Path(folder) / LOCK.name
         shutil.copy(LOCK, copy)
         compile_lock(uv, copy, upgrade=False)
-        if copy.read_bytes() == LOCK.read_bytes():
+        if pins(copy) == pins(LOCK):
             return 0
     print("requirements.lock does not fit pyproject.toml; run 'make lock'.", file=sys.stderr)
     return 1

@@ -16,6 +16,10 @@ from churnguard.serving.shop_app import app_for
 _GRACE_SECONDS = 10
 
 
+class AddressTaken(ChurnGuardError):
+    """Nobody can listen at this address, most often because somebody does already."""
+
+
 class Server:
     """The API and the desk of one shop.
 
@@ -30,8 +34,10 @@ class Server:
 
     Raises
     ------
+    AddressTaken
+        If nobody can listen there.
     ChurnGuardError
-        If the address is taken, or an open desk would be reachable from elsewhere.
+        If an open desk would be reachable from elsewhere.
     """
 
     def __init__(self, shop: Shop, *, host: str, port: int, open_desk: bool = False) -> None:
@@ -84,7 +90,7 @@ def _bind(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise ChurnGuardError(
+        raise AddressTaken(
             f"Cannot listen on {host}:{port}: {error.strerror}.",
             hint="Choose another with --port, or 0 for any free one.",
         ) from error

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,13 +15,22 @@ from churnguard.cli.answers import answer, say
 from churnguard.cli.options import AsJson
 from churnguard.errors import ChurnGuardError
 
+if TYPE_CHECKING:
+    from churnguard.jobs.ports import Shop
+    from churnguard.serving.server import Server
+
 
 def demo(
     directory: Annotated[
         Path, typer.Option("--dir", metavar="DIR", help="The demo's project; made anew each time.")
     ] = Path(".demo"),
     customers: Annotated[int, typer.Option(min=400, help="How many customers.")] = 1000,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Port.", show_default="8000, or a free one where that is taken"
+        ),
+    ] = None,
     minutes: Annotated[float, typer.Option(min=0, max=30, help="Stop by itself after this.")] = 30,
     check: Annotated[
         bool, typer.Option("--check", envvar="DEMO_CHECK", help="Fetch the page once and exit.")
@@ -37,9 +46,8 @@ def demo(
     _prepare(directory, customers)
     lock_out()
     from churnguard.bootstrap import open_shop
-    from churnguard.serving.server import Server
 
-    server = Server(open_shop(directory), host="127.0.0.1", port=port, open_desk=True)
+    server = _server(open_shop(directory), port)
     if check:
         with server.in_background() as url:
             page = _fetch(f"{url}/desk")
@@ -48,6 +56,18 @@ def demo(
     say(f"\nOpen {server.url}/desk   (in Hebrew: {server.url}/desk?lang=he)")
     say(f"Serving until Ctrl-C, {minutes:g} minutes at most.")
     server.run(seconds=minutes * 60)
+
+
+def _server(shop: Shop, port: int | None) -> Server:
+    """Listen where asked; unasked on the usual port, or on a free one where that is taken."""
+    from churnguard.serving.server import AddressTaken, Server
+
+    try:
+        return Server(shop, host="127.0.0.1", port=8000 if port is None else port, open_desk=True)
+    except AddressTaken:
+        if port is not None:
+            raise
+        return Server(shop, host="127.0.0.1", port=0, open_desk=True)
 
 
 def _prepare(directory: Path, customers: int) -> None:
