@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
-from scipy.stats import norm
 
 from churnguard.training.dataset import Dataset
 from churnguard.training.recipe import IntervalRecipe
@@ -99,7 +98,7 @@ def fit_intervals(
     low, high = venn_abers(churned * share, customers.astype(np.float64))
     risk = special.expit(middle)
     sample = 1.0 / (customers * np.maximum(risk * (1 - risk), 1e-3))
-    reach = float(norm.ppf(0.5 + recipe.level / 2)) * np.sqrt(sample + level_sd**2)
+    reach = float(special.ndtri(0.5 + recipe.level / 2)) * np.sqrt(sample + level_sd**2)
     below = np.minimum(special.logit(low), middle) - reach
     above = np.maximum(special.logit(high), middle) + reach
     return IntervalTable(
