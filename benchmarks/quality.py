@@ -145,8 +145,8 @@ Strongest signals, by mean absolute effect:
 
 {chr(10).join(f"- `{name}`" for name in answer["strongest_signals"])}
 
-The recipe was chosen while looking at these cutoffs, so a little of its lead may be luck. The widths
-of season and drift are those that the marginal likelihood of cutoffs mature before them prefers.
+The recipe was chosen while looking at these cutoffs, so a little of its lead may be luck. The
+widths of season and drift are those that the marginal likelihood of earlier cutoffs prefers.
 """
 
 
