@@ -20,7 +20,8 @@ backtests = 2
 [signals]
 start = ""
 [boosted]
-trees = 1
+trees = 20
+leaves = 2
 learning_rate = 0.001
 seeds = 1
 [gate]

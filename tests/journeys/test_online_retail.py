@@ -166,7 +166,8 @@ def test_ten_customers_by_every_door_are_the_same_to_the_last_digit(
     rows_file = journey.root / "rows.parquet"
     churnguard("build", "--cutoff", CUTOFF, "--out", rows_file, "--project", journey.root)
     rows = pd.read_parquet(rows_file).set_index("customer_id").loc[ids]
-    mlflow.set_tracking_uri(f"sqlite:///{journey.root / 'mlruns' / 'mlflow.db'}")
+    for point in (mlflow.set_tracking_uri, mlflow.set_registry_uri):
+        point(f"sqlite:///{journey.root / 'mlruns' / 'mlflow.db'}")
     model = mlflow.pyfunc.load_model("models:/retail@champion")
     names = model.metadata.get_input_schema().input_names()
     by_mlflow = model.predict(rows[names].astype("float64"))

@@ -56,7 +56,8 @@ def test_mlflow_shows_the_run_and_gives_our_number(trained) -> None:
     """The registered pyfunc answers feature rows with the risk of every other door."""
     import mlflow
 
-    mlflow.set_tracking_uri(f"sqlite:///{trained.root / 'mlruns' / 'mlflow.db'}")
+    for point in (mlflow.set_tracking_uri, mlflow.set_registry_uri):
+        point(f"sqlite:///{trained.root / 'mlruns' / 'mlflow.db'}")
     run = mlflow.get_run(trained.report.run_id)
     assert run.data.params["boosted.trees"] == "40"
     assert run.data.metrics["auc"] == trained.report.backtest.mean()["auc"]
@@ -239,7 +240,8 @@ def test_the_registry_can_be_looked_at(trained) -> None:
 def test_a_mismatch_between_ledger_and_alias_is_told(copy: Shop) -> None:
     import mlflow
 
-    mlflow.set_tracking_uri(f"sqlite:///{copy.root / 'mlruns' / 'mlflow.db'}")
+    for point in (mlflow.set_tracking_uri, mlflow.set_registry_uri):
+        point(f"sqlite:///{copy.root / 'mlruns' / 'mlflow.db'}")
     copy.registry().champion_version()
     client = mlflow.MlflowClient()
     client.delete_registered_model_alias(copy.settings.name, "champion")

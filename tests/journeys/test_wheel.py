@@ -71,13 +71,12 @@ class Installed:
             [sys.executable, *command],
             cwd=self.work,
             env=self.environ,
-            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             text=True,
         )
         try:
-            talk = iter(process.stderr)
-            found = next(filter(None, (re.search(r"http://[\d.:]+", line) for line in talk)))
-            yield found[0]
+            found = (re.search(r"http://[\d.:]+", line) for line in process.stdout)
+            yield next(filter(None, found))[0]
         finally:
             process.terminate()
             process.communicate(timeout=30)

@@ -29,6 +29,7 @@ from churnguard.training.backtest import MODEL, Backtest, backtest
 from churnguard.training.fit import fit
 from churnguard.training.model import TrainedModel
 from churnguard.training.recipe import Recipe
+from churnguard.training.stability import score_shift
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,8 @@ def train(
     ------
     NotEnoughHistory
         If the data are too thin; the message says what there is and what is needed.
+    TrainingError
+        If the refit scores otherwise than the model that was judged.
     PromotionRefused
         If ``promote`` was asked and the gate refused; the version stays registered.
     """
@@ -134,6 +137,9 @@ def train(
     )
     progress("fitting on everything mature", 0, None)
     model = fit(lesson.dataset, read, until_us=lesson.history.data_end)
+    shift = score_shift(model, lesson.dataset, judged)
+    if shift is not None:
+        shift.raise_if_odd()
     progress("logging to MLflow", 0, None)
     taught = _Taught(recipe, read, lesson, model, judged)
     version, run_id, digest = _register(shop, taught, key)
