@@ -11,18 +11,22 @@ import sys
 
 def main() -> None:
     """Run one command; known errors are one line and a hint, ``--debug`` shows the traceback."""
-    from churnguard.cli.answers import report_error
+    from typer import TyperException
+
+    from churnguard.cli.answers import report_error, report_usage
     from churnguard.cli.app import app
     from churnguard.errors import ChurnGuardError
 
-    debug = "--debug" in sys.argv
+    debug, as_json = "--debug" in sys.argv, "--json" in sys.argv
     sys.argv = [word for word in sys.argv if word != "--debug"]
     try:
-        app(prog_name="churnguard")
-    except ChurnGuardError as error:
+        sys.exit(app(prog_name="churnguard", standalone_mode=False))
+    except TyperException as error:
+        sys.exit(report_usage(error, as_json=as_json))
+    except (ChurnGuardError, OSError) as error:
         if debug:
             raise
-        sys.exit(report_error(error, as_json="--json" in sys.argv))
+        sys.exit(report_error(error, as_json=as_json))
 
 
 __all__ = ["main"]

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from typer import TyperException
+
 from churnguard.errors import ChurnGuardError, InvalidRequest
 
 EXIT_CODES: Mapping[type[ChurnGuardError], int] = {InvalidRequest: 2, ChurnGuardError: 1}
@@ -17,24 +19,43 @@ EXIT_CODES: Mapping[type[ChurnGuardError], int] = {InvalidRequest: 2, ChurnGuard
 
 def answer(value: Any, *, as_json: bool, text: str | None = None) -> None:
     """Print the answer on stdout: as JSON, or as text for a person."""
-    print(json.dumps(value, ensure_ascii=False, indent=2, default=str) if as_json else text)
+    as_text = json.dumps(value, ensure_ascii=False, indent=2, default=str) if as_json else text
+    print(as_text, flush=True)
 
 
 def say(text: str) -> None:
     """Tell a person something on stderr."""
-    print(text, file=sys.stderr)
+    print(text, file=sys.stderr, flush=True)
 
 
-def report_error(error: ChurnGuardError, *, as_json: bool) -> int:
+def report_error(error: ChurnGuardError | OSError, *, as_json: bool) -> int:
     """Tell what went wrong and what to do; return the exit code."""
-    code = next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
+    if isinstance(error, OSError):
+        where = f" ({error.filename})" if error.filename else ""
+        error = ChurnGuardError(f"{error.strerror or error}{where}.")
+    _tell(type(error).__name__, error.message, error.hint, as_json=as_json)
+    return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
+
+
+def report_usage(error: TyperException, *, as_json: bool) -> int:
+    """Tell what was wrong with the words of the command; return the exit code."""
+    message = error.format_message().replace("Value error, ", "")
+    if message.startswith("Usage:"):  # a group without a verb answers with its help
+        say(message)
+        return error.exit_code
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "churnguard"
+    _tell("UsageError", message, f"See '{command} --help'.", as_json=as_json)
+    return error.exit_code
+
+
+def _tell(kind: str, message: str, hint: str, *, as_json: bool) -> None:
     if as_json:
-        shape = {"type": type(error).__name__, "message": error.message, "hint": error.hint}
-        print(json.dumps({"error": shape}, ensure_ascii=False))
-    say(f"error: {error.message}")
-    if error.hint:
-        say(f"hint:  {error.hint}")
-    return code
+        shape = {"type": kind, "message": message, "hint": hint}
+        answer({"error": shape}, as_json=True)
+    say(f"error: {message}")
+    if hint:
+        say(f"hint:  {hint}")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -60,6 +81,17 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
         ).rstrip()
         for line in lines
     )
+
+
+def short_digest(digest: str) -> str:
+    """Return as much of ``sha256:...`` as tells bundles apart on a page.
+
+    Examples
+    --------
+    >>> short_digest("sha256:15bb09309425eb8cdeb038ef47315")
+    '15bb09309425'
+    """
+    return digest.removeprefix("sha256:")[:12]
 
 
 def _is_number(text: str) -> bool:

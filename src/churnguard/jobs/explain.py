@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from churnguard.clock import iso
 from churnguard.errors import CustomerNotFound
@@ -26,18 +27,23 @@ class Explanation:
         With reasons.
     events : list of dict
         The newest events before the cutoff, newest first.
+    currency, timezone : str
+        The shop's, for the page of text.
     """
 
     score: Score
     events: list[dict[str, Any]]
+    currency: str
+    timezone: str
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values."""
         return {**self.score.to_dict(), "timeline": self.events}
 
     def to_text(self, language: str = "en") -> str:
-        """Return a page of plain text, reasons in ``en`` or ``he``."""
-        return "\n".join([*self._headline(), *self._reasons(language), *self._timeline()])
+        """Return a page of plain text in the shop's time, reasons in ``en`` or ``he``."""
+        parts = [self._headline(), self._reasons(language), self._action(), self._timeline()]
+        return "\n\n".join("\n".join(lines) for lines in parts if lines)
 
     def _headline(self) -> list[str]:
         score = self.score
@@ -48,28 +54,38 @@ class Explanation:
         return [
             f"{score.customer_id}: {score.churn_risk:.0%} risk of no order in the next "
             f"{score.horizon_days} days ({low:.0%} to {high:.0%}), {score.band}",
-            f"as of {iso(score.as_of)}, segment {score.segment}, "
-            f"worth {score.expected_value or 0:,.2f} over the horizon",
+            f"as of {self._local(score.as_of)} ({self.timezone}), segment {score.segment}, "
+            f"expected to bring in {score.expected_value or 0:,.2f} {self.currency} in that time",
         ]
 
     def _reasons(self, language: str) -> list[str]:
         lines = [
-            f"  {reason.effect_points:+7.1%}  {reason.text.get(language, reason.text['en'])}"
+            f"  {reason.effect_points * 100:+5.1f}  {reason.text.get(language, reason.text['en'])}"
             for reason in self.score.reasons or ()
         ]
+        return ["Why, in points of risk:", *lines] if lines else []
+
+    def _action(self) -> list[str]:
         action = self.score.action
-        if action is not None:
-            lines.append(
-                f"suggested: {action.code} by {action.channel}, expected gain "
-                f"{action.expected_gain:,.2f} ({action.group})"
-            )
-        return lines
+        if action is None:
+            return []
+        by = "" if action.channel == "none" else f" ({action.channel})"
+        gain = f"expected gain {action.expected_gain:,.2f} {self.currency}"
+        held_out = "; held out: do nothing, so that lift can be measured"
+        return [
+            f"Suggested: {action.code}{by}, {gain}{held_out if action.group == 'control' else ''}"
+        ]
 
     def _timeline(self) -> list[str]:
-        return [
-            f"  {event['occurred_at']}  {event['event']:<24} {_amount(event['value'])}"
+        lines = [
+            f"  {self._local(datetime.fromisoformat(event['occurred_at']))}  "
+            f"{event['event']:<22} {_amount(event['value'])}".rstrip()
             for event in self.events
         ]
+        return ["Last events:", *lines] if lines else []
+
+    def _local(self, instant: datetime) -> str:
+        return f"{instant.astimezone(ZoneInfo(self.timezone)):%Y-%m-%d %H:%M}"
 
 
 def explain(shop: Shop, customer_id: str, *, as_of: datetime | None = None) -> Explanation:
@@ -99,7 +115,8 @@ def explain(shop: Shop, customer_id: str, *, as_of: datetime | None = None) -> E
     cutoff = as_of or shop.clock()
     champion = champion_for(shop, as_of)
     (score,) = score_customers(shop, champion, [customer_id], as_of=cutoff, explain=True)
-    return Explanation(score, _last_events(shop, customer_id, cutoff))
+    events = _last_events(shop, customer_id, cutoff)
+    return Explanation(score, events, shop.settings.currency, shop.settings.timezone)
 
 
 def _last_events(shop: Shop, customer_id: str, cutoff: datetime) -> list[dict[str, Any]]:
@@ -111,4 +128,4 @@ def _last_events(shop: Shop, customer_id: str, cutoff: datetime) -> list[dict[st
 
 
 def _amount(value: float | None) -> str:
-    return "" if value is None else f"{value:,.2f}"
+    return "" if value is None else f"{value:,.10g}"

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from churnguard.features.build import FeatureRows
 from churnguard.jobs.champion import LoadedChampion, champion_for
 from churnguard.jobs.ports import Progress, ScoreRun, Shop, silent
 from churnguard.jobs.scoring_context import feature_rows, scoring_context
-from churnguard.jobs.write_table import write_table
+from churnguard.jobs.write_table import check_ending, write_table
 from churnguard.scoring.abstention import book_reason
 from churnguard.scoring.compose import ScoringContext, compose_scores, score_without_number
 from churnguard.scoring.score import Score
@@ -40,6 +41,8 @@ class ScoreReport:
         How many customers.
     expected_gain : float
         Of all suggested actions outside the held-out group, money.
+    currency : str
+        The shop's.
     out : Path or None
         The file written.
     """
@@ -49,6 +52,7 @@ class ScoreReport:
     by_band: dict[str, int]
     by_action: dict[str, int]
     expected_gain: float
+    currency: str
     out: Path | None
 
     def to_dict(self) -> dict[str, Any]:
@@ -68,12 +72,12 @@ class ScoreReport:
     def to_text(self) -> str:
         """Return a few lines for a person."""
         lines = [
-            f"{self.run.customers} customers as of {iso(self.run.as_of)}, "
+            f"{self.run.customers:,} customers as of {iso(self.run.as_of.replace(microsecond=0))}, "
             f"by model version {self.run.model_version}",
             _counts("status", self.by_status),
             _counts("risk", self.by_band),
             _counts("action", self.by_action),
-            f"expected gain of all suggestions: {self.expected_gain:,.2f}",
+            f"expected gain of all suggestions: {self.expected_gain:,.2f} {self.currency}",
         ]
         return "\n".join(lines + ([f"written to {self.out}"] if self.out else []))
 
@@ -105,6 +109,8 @@ def score_everybody(
     InvalidRequest
         If the file's ending is neither ``.csv`` nor ``.parquet``.
     """
+    if out is not None:
+        check_ending(out)
     cutoff = as_of or shop.clock()
     champion = champion_for(shop, as_of)
     rows = list(_rows(shop, champion, cutoff, progress))
@@ -127,7 +133,7 @@ def score_everybody(
         write_table(score_table(scores), out)
     progress("storing scores", 0, None)
     shop.scores.save_run(run, scores)
-    return _report(run, scores, out)
+    return _report(run, scores, shop.settings.currency, out)
 
 
 def score_table(scores: Sequence[Score]) -> pa.Table:
@@ -226,7 +232,7 @@ def _flat(score: Score) -> dict[str, Any]:
     }
 
 
-def _report(run: ScoreRun, scores: Sequence[Score], out: Path | None) -> ScoreReport:
+def _report(run: ScoreRun, scores: Sequence[Score], currency: str, out: Path | None) -> ScoreReport:
     suggested = [score.action for score in scores if score.action is not None]
     return ScoreReport(
         run=run,
@@ -234,9 +240,11 @@ def _report(run: ScoreRun, scores: Sequence[Score], out: Path | None) -> ScoreRe
         by_band=dict(Counter(score.band for score in scores if score.band)),
         by_action=dict(Counter(action.code for action in suggested).most_common()),
         expected_gain=sum(a.expected_gain for a in suggested if a.group == "treat"),
+        currency=currency,
         out=out,
     )
 
 
 def _counts(what: str, counts: dict[str, int]) -> str:
-    return f"{what}: " + (", ".join(f"{n} {name}" for name, n in counts.items()) or "none")
+    line = f"{what}: " + (", ".join(f"{n:,} {name}" for name, n in counts.items()) or "none")
+    return fill(line, width=100, subsequent_indent=" " * (len(what) + 2))

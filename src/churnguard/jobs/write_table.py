@@ -32,20 +32,30 @@ def write_table(table: pa.Table, out: Path) -> None:
     InvalidRequest
         If the ending is neither.
     """
-    writer = _WRITERS.get(out.suffix)
-    if writer is None:
-        raise InvalidRequest(
-            f"'{out.name}' ends in neither .csv nor .parquet.", hint="Name the file scores.csv."
-        )
+    check_ending(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = out.with_name(f".{out.name}.unfinished")
     try:
-        writer(table, unfinished)
+        _WRITERS[out.suffix](table, unfinished)
         with unfinished.open("rb") as stream:
             os.fsync(stream.fileno())
         unfinished.replace(out)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def check_ending(out: Path) -> None:
+    """Refuse a file that could not be written in the end, before any work is done for it.
+
+    Raises
+    ------
+    InvalidRequest
+        If it ends in neither ``.csv`` nor ``.parquet``.
+    """
+    if out.suffix not in _WRITERS:
+        raise InvalidRequest(
+            f"'{out.name}' ends in neither .csv nor .parquet.", hint="Name the file scores.csv."
+        )
 
 
 def _write_csv(table: pa.Table, out: Path) -> None:

@@ -6,6 +6,7 @@ They are read once into one frozen object. Secrets are not settings: see :func:`
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from churnguard.errors import ProjectError
+from churnguard.errors import InvalidRequest, ProjectError
+from churnguard.project.layout import Layout
 
 SETTINGS_FILE = "churnguard.toml"
 SECRETS = ("CHURNGUARD_SIGNING_KEY", "CHURNGUARD_HOLDOUT_KEY", "CHURNGUARD_SESSION_KEY")
@@ -77,6 +79,13 @@ class Settings(BaseModel):
         ZoneInfo(zone)
         return zone
 
+    @field_validator("currency")
+    @classmethod
+    def _code(cls, currency: str) -> str:
+        if not re.fullmatch("[A-Z]{3}", currency):
+            raise ValueError("is not an ISO 4217 code such as EUR")
+        return currency
+
     @field_validator("bands")
     @classmethod
     def _rising(cls, bands: tuple[float, float]) -> tuple[float, float]:
@@ -120,13 +129,41 @@ def read_settings(
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
+        name, why = _first_wrong(error)
         raise ProjectError(
-            f"The setting '{name}' cannot be used: {first['msg']}.",
+            f"The setting '{name}' cannot be used: {why}.",
             hint=f"Mend it in {file} or in {_PREFIX}{name.upper()}.",
             file=file,
         ) from error
+
+
+def check_settings(**values: Any) -> Settings:
+    """Check settings that are not in a file yet.
+
+    Raises
+    ------
+    InvalidRequest
+        If one of them cannot be used.
+
+    Examples
+    --------
+    >>> check_settings(timezone="Asia/Jerusalem", currency="ILS").margin
+    0.3
+    """
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        name, why = _first_wrong(error)
+        raise InvalidRequest(
+            f"The {name} '{values.get(name)}' cannot be used: it {why}."
+        ) from error
+
+
+def _first_wrong(error: ValidationError) -> tuple[str, str]:
+    """Return the first setting that is wrong, and why."""
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"])
+    return name, first["msg"].removeprefix("Value error, ")
 
 
 def explain_settings(
@@ -143,10 +180,21 @@ def explain_settings(
     for name, value in settings.items():
         origin = SETTINGS_FILE if name in in_file else "default"
         rows.append((name, value, _PREFIX + name.upper() if name in in_environ else origin))
-    for secret in SECRETS:
-        there = secret in environ or f"{secret}_FILE" in environ
-        rows.append((secret, "set" if there else "not set", "environment"))
-    return rows
+    return rows + [(secret, *_where(secret, project, environ)) for secret in SECRETS]
+
+
+def _where(secret: str, project: Path, environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return whether a secret is there, and from where; never the secret."""
+    if secret in environ or f"{secret}_FILE" in environ:
+        return "set", secret if secret in environ else f"{secret}_FILE"
+    layout = Layout(project)
+    files = {
+        "CHURNGUARD_SIGNING_KEY": layout.signing_key,
+        "CHURNGUARD_HOLDOUT_KEY": layout.holdout_key,
+    }
+    if secret in files and files[secret].is_file():
+        return "set", files[secret].relative_to(project).as_posix()
+    return "not set", "default"
 
 
 def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ uses its own.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from churnguard.errors import ProjectError
 from churnguard.project.layout import ROOMS, Layout
-from churnguard.project.settings import SETTINGS_FILE
+from churnguard.project.settings import SETTINGS_FILE, check_settings
 from churnguard.scoring.signature import fingerprint, new_key_pair
 
 _IGNORED = "/data/\n/bundles/\n/.secrets/\n/mlruns/*\n!/mlruns/README.md\n__pycache__/\n"
@@ -24,7 +25,7 @@ _MLRUNS = (
 _SETTINGS = """\
 # This shop's settings. Every one can be overridden by a CHURNGUARD_* variable, for example
 # CHURNGUARD_HORIZON_DAYS=60; 'churnguard config show' tells what is in force and from where.
-name = "{name}"
+name = {name}
 timezone = "{timezone}"      # IANA name; naive times are read in it and days begin in it
 currency = "{currency}"           # ISO 4217; events in another currency are quarantined
 margin = 0.3               # share of net spend that is earned
@@ -72,7 +73,11 @@ def create_project(
     ------
     ProjectError
         If the folder holds a project, or a room of it, already. Nothing is overwritten.
+    InvalidRequest
+        If the zone or the currency does not exist. Nothing is written.
     """
+    name = name or root.resolve().name
+    check_settings(name=name, timezone=timezone, currency=currency)
     taken = [entry for entry in (SETTINGS_FILE, *ROOMS) if (root / entry).exists()]
     if taken:
         raise ProjectError(
@@ -92,9 +97,8 @@ def create_project(
     _add_lines(root / ".gitignore", _IGNORED)
     create_signing_key(layout)
     write_secret(layout.holdout_key, secrets.token_hex(32))
-    settings = _SETTINGS.format(
-        name=(name or root.resolve().name).replace('"', "'"), timezone=timezone, currency=currency
-    )
+    quoted = json.dumps(name, ensure_ascii=False)  # a JSON string is one of TOML's, too
+    settings = _SETTINGS.format(name=quoted, timezone=timezone, currency=currency)
     (root / SETTINGS_FILE).write_text(settings, encoding="utf-8")
     return layout
 

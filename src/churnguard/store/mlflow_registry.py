@@ -109,6 +109,8 @@ class MlflowRegistry:
 
     def versions(self) -> list[RegisteredModel]:
         """Return all versions, newest first."""
+        if not (self._folder / "mlflow.db").exists():
+            return []
         with _quiet():
             client = self._client()
             found = client.search_model_versions(f"name = '{self._name}'")

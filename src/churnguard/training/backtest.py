@@ -122,16 +122,22 @@ class Backtest:
         """Return a table for a person."""
         if not self.judged:
             return "There is no past cutoff at which a model could have been fitted and judged."
-        head = f"{'model':<18}" + "".join(f"{name:>18}" for name in COLUMNS)
-        lines = [f"mean of {len(self.judged)} cutoffs", head]
-        for name in self.models:
-            values = self.mean(name)
-            lines.append(f"{name:<18}" + "".join(f"{values[key]:>18.3f}" for key in COLUMNS))
+        title = f"mean of {len(self.judged)} cutoffs"
+        lines = [f"{title:<18}" + "".join(f"{name:>{_width(name)}}" for name in COLUMNS)]
+        lines += [f"{name:<18}" + _cells(self.mean(name)) for name in self.models]
+        lines.append(f"{MODEL} by cutoff")
         for one in self.judged:
-            values = one.metrics(contacts=self.contacts)[MODEL]
             day = iso(from_us(one.cutoff_us))[:10]
-            lines.append(f"{day:<18}" + "".join(f"{values[key]:>18.3f}" for key in COLUMNS))
+            lines.append(f"{day:<18}" + _cells(one.metrics(contacts=self.contacts)[MODEL]))
         return "\n".join(lines)
+
+
+def _cells(values: Mapping[str, float]) -> str:
+    return "".join(f"{values[name]:>{_width(name)}.3f}" for name in COLUMNS)
+
+
+def _width(name: str) -> int:
+    return max(len(name), 5) + 2
 
 
 def backtest(

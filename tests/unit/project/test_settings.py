@@ -66,7 +66,8 @@ def test_each_setting_says_where_it_comes_from(project: Path) -> None:
     assert rows["name"] == ("garden", "churnguard.toml")
     assert rows["margin"] == (0.4, "CHURNGUARD_MARGIN")
     assert rows["look_back_days"] == (365, "default")
-    assert rows["CHURNGUARD_SIGNING_KEY"] == ("set", "environment")
+    assert rows["CHURNGUARD_SIGNING_KEY"] == ("set", "CHURNGUARD_SIGNING_KEY")
+    assert rows["CHURNGUARD_SESSION_KEY"] == ("not set", "default")
     assert "very secret" not in str(rows)
 
 

@@ -21,7 +21,9 @@ def build(
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Write feature rows, with ``churned`` where the label is mature.
+    """Write feature rows at past instants, as Parquet.
+
+    A row is a customer at a cutoff; its column 'churned' is filled where the outcome is known.
 
     Example: churnguard build --cutoff 2026-08-01 --cutoff 2026-09-01 --out rows.parquet
     """
@@ -34,6 +36,6 @@ def build(
     cutoffs = [parse_instant(text, shop.settings.timezone) for text in cutoff]
     with progress(as_json=as_json) as report:
         summary = build_to(shop, cutoffs, out, progress=report)
-    lines = [f"{summary['rows']} rows, {summary['columns']} signals -> {out}"]
+    lines = [f"{out}: {summary['rows']:,} rows of {summary['columns']} signals"]
     lines += [f"left out: {family} ({why})" for family, why in summary["left_out"].items()]
     answer(summary, as_json=as_json, text="\n".join(lines))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import typer
 
 from churnguard.cli.answers import answer, table
@@ -22,5 +24,15 @@ def show(project: Project = HERE, as_json: AsJson = False) -> None:
     answer(
         {name: {"value": value, "from": origin} for name, value, origin in rows},
         as_json=as_json,
-        text=table(["setting", "value", "from"], rows),
+        text=table(
+            ["setting", "value", "from"],
+            [(name, _readable(value), origin) for name, value, origin in rows],
+        ),
     )
+
+
+def _readable(value: object) -> str:
+    """Return a value as one would write it in churnguard.toml."""
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else json.dumps(value)

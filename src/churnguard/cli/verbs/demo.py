@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -51,9 +50,10 @@ def demo(
     if check:
         with server.in_background() as url:
             page = _fetch(f"{url}/desk")
-        answer(page, as_json=as_json, text=f"{page['url']} answered {page['status']}")
+        answer(page, as_json=as_json, text=f"{page['url']} answered {page['status']}.")
         return
-    say(f"\nOpen {server.url}/desk   (in Hebrew: {server.url}/desk?lang=he)")
+    desk = f"{server.url}/desk"
+    answer({"desk": desk}, as_json=as_json, text=f"\nOpen {desk}   (in Hebrew: {desk}?lang=he)")
     say(f"Serving until Ctrl-C, {minutes:g} minutes at most.")
     server.run(seconds=minutes * 60)
 
@@ -112,7 +112,9 @@ def _run(*words: str) -> None:
 
 def _fetch(url: str) -> dict[str, Any]:
     """Fetch a page and make sure that it lists customers."""
-    with urllib.request.urlopen(url, timeout=30) as reply:  # noqa: S310 (our own server)
+    from urllib.request import urlopen
+
+    with urlopen(url, timeout=30) as reply:  # noqa: S310 (our own server)
         text = reply.read().decode()
     if "/desk/customers/" not in text:
         raise ChurnGuardError(f"{url} answered, but lists no customer.")

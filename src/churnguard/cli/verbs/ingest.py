@@ -33,7 +33,9 @@ def ingest(
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Take in a shop's files; every row is accepted, a duplicate, a conflict or quarantined.
+    """Take in a shop's files: events, orders or customers.
+
+    Every row is accepted, a duplicate, a conflict or quarantined; the counts add up.
 
     Example: churnguard ingest orders.csv --preset orders
     """

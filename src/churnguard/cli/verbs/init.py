@@ -30,5 +30,8 @@ def init(
     answer(
         {"project": str(directory), "name": settings.name},
         as_json=as_json,
-        text=f"{directory} is ready. Next: churnguard ingest FILE --project {directory}",
+        text=(
+            f"{directory} is ready: settings in churnguard.toml, decisions in features/, training/ "
+            f"and serving/.\nNext: cd {directory} && churnguard ingest FILE --preset orders"
+        ),
     )

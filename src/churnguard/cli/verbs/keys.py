@@ -17,7 +17,7 @@ app = typer.Typer(
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="Who or what will use the key.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Who or what will use the key.")],
     scope: Annotated[
         list[str] | None,
         typer.Option(help="scores:read, actions:write, desk; may be repeated.", show_default="all"),
@@ -25,7 +25,7 @@ def create(
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Make an API key. It is shown once; only a hash of it is stored.
+    """Make an API key. It is shown once; only its hash is stored.
 
     Example: churnguard keys create crm --scope scores:read
     """
@@ -34,7 +34,7 @@ def create(
 
     shop = open_shop(project)
     key, text = create_key(shop, name, scope)
-    say(f"Scopes: {', '.join(key.scopes)}. Keep it now; it is not shown again.")
+    say(f"Key {key.key_id} for {name}: {', '.join(key.scopes)}. It is not shown again.")
     answer({"key_id": key.key_id, "key": text, "scopes": key.scopes}, as_json=as_json, text=text)
 
 
@@ -45,19 +45,22 @@ def list_(project: Project = HERE, as_json: AsJson = False) -> None:
     Example: churnguard keys list
     """
     from churnguard.bootstrap import open_shop
+    from churnguard.clock import iso
 
     rows = [
         {
             "key_id": key.key_id,
             "name": key.name,
             "scopes": " ".join(key.scopes),
-            "created_at": key.created_at.isoformat(timespec="seconds"),
-            "revoked_at": key.revoked_at.isoformat(timespec="seconds") if key.revoked_at else "-",
+            "created_at": iso(key.created_at.replace(microsecond=0)),
+            "revoked_at": iso(key.revoked_at.replace(microsecond=0)) if key.revoked_at else None,
         }
         for key in list(open_shop(project).keys.keys())
     ]
     columns = ["key_id", "name", "scopes", "created_at", "revoked_at"]
-    text = table(columns, [[row[name] for name in columns] for row in rows])
+    text = table(columns, [[row[name] or "-" for name in columns] for row in rows])
+    if not rows:
+        text = "There is no key yet. Make one with 'churnguard keys create NAME'."
     answer(rows, as_json=as_json, text=text)
 
 
@@ -69,7 +72,7 @@ def revoke(
 ) -> None:
     """Revoke a key at once.
 
-    Example: churnguard keys revoke 3f9a2c
+    Example: churnguard keys revoke 45272a6c797ee837
     """
     from churnguard.bootstrap import open_shop
 
@@ -81,7 +84,9 @@ def revoke(
 
 @app.command("new-signing")
 def new_signing(project: Project = HERE, as_json: AsJson = False) -> None:
-    """Make a new key pair to sign bundles; keys that are trusted already stay trusted.
+    """Make a new key pair to sign models with.
+
+    Keys that are trusted already stay trusted.
 
     Example: churnguard keys new-signing
     """

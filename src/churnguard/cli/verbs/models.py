@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from churnguard.cli.answers import answer, table
+from churnguard.cli.answers import answer, short_digest, table
 from churnguard.cli.options import HERE, AsJson, Project
 
 app = typer.Typer(
-    help="The registry and its ledger: who is champion, who was, and who approved.",
+    help="The models there are, the champion, and who approved it.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -30,7 +30,9 @@ def list_(project: Project = HERE, as_json: AsJson = False) -> None:
 
     rows = list_models(open_shop(project))
     columns = ["version", "champion", "created_at", "auc", "log_loss", "ece", "bundle"]
-    text = table(columns, [[row[name] for name in columns] for row in rows])
+    text = table(columns, [_readable(row, columns) for row in rows])
+    if not rows:
+        text = "There is no model yet. Train one with 'churnguard train'."
     answer(rows, as_json=as_json, text=text)
 
 
@@ -43,7 +45,9 @@ def show(
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Show a version: its card, and whether ledger and MLflow agree on the champion.
+    """Show a version's card.
+
+    Says so if the ledger and MLflow disagree about who is champion.
 
     Example: churnguard models show 3
     """
@@ -62,7 +66,9 @@ def promote(
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Make a version champion: copy its bundle, prove it, write the ledger, mirror the alias.
+    """Make a version the champion that is served.
+
+    Its bundle is copied and proven, the ledger is written, and MLflow's alias follows.
 
     Example: churnguard models promote 3 --approved-by "Dana Levi" --reason "spring refit"
     """
@@ -88,5 +94,15 @@ def history(project: Project = HERE, as_json: AsJson = False) -> None:
 
     rows = ledger_history(open_shop(project))
     columns = ["at", "version", "approved_by", "reason", "bundle"]
-    text = table(columns, [[row[name] for name in columns] for row in rows])
+    text = table(columns, [_readable(row, columns) for row in rows])
+    if not rows:
+        text = "There has been no champion yet."
     answer(rows, as_json=as_json, text=text)
+
+
+def _readable(row: dict[str, Any], columns: list[str]) -> list[str]:
+    """Return a row's cells for a person: yes or nothing, and digests cut short."""
+    shown = row | {"bundle": short_digest(row["bundle"])}
+    if "champion" in row:
+        shown["champion"] = "yes" if row["champion"] else ""
+    return [str(shown[name]) for name in columns]

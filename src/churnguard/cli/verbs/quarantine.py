@@ -11,7 +11,7 @@ from churnguard.cli.answers import answer, table
 from churnguard.cli.options import HERE, AsJson, Project
 
 app = typer.Typer(
-    help="Rows that could not be accepted: see them, mend them, replay them.",
+    help="Rows that were not accepted: see, mend, replay them.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -27,7 +27,7 @@ def list_(
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Show counts by reason, and rows with what to do about them.
+    """Show counts by reason, and the rows.
 
     Example: churnguard quarantine list --reason missing_customer
     """
@@ -59,7 +59,9 @@ def replay(
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Read the rows again, after the cause was mended; accepted ones leave the quarantine.
+    """Read the rows again, after the cause was mended.
+
+    Accepted ones leave the quarantine.
 
     Example: churnguard quarantine replay --reason other_currency
     """

@@ -19,7 +19,7 @@ def score(
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Score every customer: to the store, and to a file when one is named.
+    """Score every customer, to the store and to a file.
 
     Example: churnguard score --as-of 2026-11-01 --out scores.csv
     """

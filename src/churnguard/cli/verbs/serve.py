@@ -6,14 +6,15 @@ from typing import Annotated
 
 import typer
 
-from churnguard.cli.answers import say
-from churnguard.cli.options import HERE, Project
+from churnguard.cli.answers import answer, say
+from churnguard.cli.options import HERE, AsJson, Project
 
 
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
     project: Project = HERE,
+    as_json: AsJson = False,
 ) -> None:
     """Serve the API and the desk until Ctrl-C.
 
@@ -30,7 +31,10 @@ def serve(
 
     shop = open_shop(project)
     if not shop.keys.keys():
-        say("No API key exists yet; make one with 'churnguard keys create NAME'.")
+        say("There is no API key yet. Make one with 'churnguard keys create NAME'.")
     server = Server(shop, host=host, port=port)
-    say(f"{shop.settings.name}: API at {server.url}/v1, desk at {server.url}/desk (Ctrl-C stops)")
+    places = {"api": f"{server.url}/v1", "desk": f"{server.url}/desk", "docs": f"{server.url}/docs"}
+    lines = [f"{shop.settings.name} is served until Ctrl-C:"]
+    lines += [f"  {name:<4}  {url}" for name, url in places.items()]
+    answer(places, as_json=as_json, text="\n".join(lines))
     server.run()

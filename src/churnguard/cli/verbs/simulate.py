@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -29,7 +29,9 @@ def simulate(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make up a shop whose truth is known; the truth goes into a second file.
+    """Make up a shop whose truth is known.
+
+    Writes its events, and beside them its customers, its offers, and the truth.
 
     Example: churnguard simulate --customers 5000 --days 730 --seed 7 --out shop.parquet
     """
@@ -52,5 +54,10 @@ def simulate(
     )
     with progress(as_json=as_json) as report:
         summary = simulate_to(out, plan, progress=report)
-    rows = [(name, count) for name, count in summary["events"].items()]
-    answer(summary, as_json=as_json, text=table(["event", "rows"], rows))
+    counts = table(["event", "rows"], summary["events"].items())
+    answer(summary, as_json=as_json, text=f"{counts}\n\n{_files(summary)}")
+
+
+def _files(summary: dict[str, Any]) -> str:
+    lines = [f"{summary['customers']:,} customers, {summary['rows']:,} events:"]
+    return "\n".join(lines + [f"  {name:<9}  {file}" for name, file in summary["files"].items()])

@@ -28,7 +28,9 @@ def train(
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Train, judge on later time, log to MLflow and register; the first model becomes champion.
+    """Train a model, judge it on later time, register it.
+
+    The first model becomes champion; a later one does with --promote, if the gate lets it through.
 
     Example: churnguard train --until 2026-09-01 --horizon 90
     """
