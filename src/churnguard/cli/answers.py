@@ -45,6 +45,8 @@ def report_usage(error: TyperException, *, as_json: bool) -> int:
         return error.exit_code
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "churnguard"
+    if not message.endswith((".", "?", ")")):
+        message += "."
     _tell("UsageError", message, f"See '{command} --help'.", as_json=as_json)
     return error.exit_code
 
