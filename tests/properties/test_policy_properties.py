@@ -99,7 +99,7 @@ def actions(draw, code):
         code=code, name=TEXT, description=TEXT, message=TEXT, channel="email",
         consent=draw(st.sampled_from(["none", "email", "phone"])),
         when=draw(rules | st.just(AllOf(()))), cost=draw(money), gives_away=draw(shares),
-        cooldown_days=draw(st.sampled_from([0.0, 7.0, 30.0])), prevents=draw(shares),
+        cooldown_days=draw(st.sampled_from([0.0, 7.0, 30.0])), prevents=draw(st.floats(0, 0.99)),
         basis="prior", priority=draw(st.integers(-2, 2)),
     )  # fmt: skip
 
@@ -151,7 +151,9 @@ def best_by_hand(playbook, situation, place):
         if last is not None and AS_OF - last < timedelta(days=action.cooldown_days):
             continue
         cost = action.cost + action.gives_away * ((1 - risk) * value)
-        gain = action.prevents * (risk * value) - cost
+        odds = (1.0 - action.prevents) / (1.0 + action.prevents)
+        stay = 1.0 - risk
+        gain = risk * stay * (1.0 - odds) / (stay + risk * odds) * value - cost
         best = max(best, (gain, 0, action.priority, action.code), key=_order)
     return best[3], best[0]
 

@@ -69,6 +69,8 @@ class Signal:
         The sentence where a number of ``sentence`` is missing; it may hold numbers too.
     usual : str or None
         The signal that holds what is usual for this customer.
+    told_as : str or None
+        The signal by which its effect is told to people, where its own number would say little.
     days : int or None
         The window, for a signal per window.
     source : str
@@ -87,6 +89,7 @@ class Signal:
     sentence: Mapping[str, str]
     missing: Mapping[str, str]
     usual: str | None
+    told_as: str | None
     days: int | None
     source: str
     compute: Callable[[Rows], Floats] = field(repr=False, compare=False)
@@ -208,6 +211,7 @@ def signal(
     missing_en: str = UNKNOWN["en"],
     missing_he: str = UNKNOWN["he"],
     usual: str | None = None,
+    told_as: str | None = None,
     windows: tuple[int, ...] = EVERY,
     version: int = 1,
     family: str | None = None,
@@ -248,6 +252,7 @@ def signal(
             sentence={"en": en, "he": he},
             missing={"en": missing_en, "he": missing_he},
             usual=usual,
+            told_as=told_as,
             days=None,
             source=function.__name__,
             compute=function,

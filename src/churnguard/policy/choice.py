@@ -68,7 +68,11 @@ def choose_actions(
     ::
 
         cost = action.cost + action.gives_away * (1 - risk) * value
-        gain = risk * action.prevents * value - cost
+        gain = prevented(risk) * value - cost
+
+    What an action prevents is stated for customers at even odds and carried over to others with
+    the same effect on the odds (see :func:`prevented_churn`): those who are as good as gone and
+    those who stay anyway have little to gain.
 
     Leaving alone gains 0, is always eligible and wins every tie; between other actions of equal
     gain the higher priority wins, then the code that comes first in the alphabet.
@@ -94,17 +98,47 @@ def choose_actions(
     n = len(table)
     chosen = np.zeros(n, dtype=np.int64)
     gains, costs = np.zeros(n), np.zeros(n)
-    at_stake, safe = risks * values, (1.0 - risks) * values
+    safe = (1.0 - risks) * values
     for place, action in enumerate(actions[1:], start=1):
         may = eligible(action, table, contact)
         if not may.any():
             continue
         cost = action.cost + action.gives_away * safe
-        gain = action.prevents * at_stake - cost
+        gain = prevented_churn(risks, action.prevents) * values - cost
         better = may & (gain > gains)
         chosen[better] = place
         gains[better], costs[better] = gain[better], cost[better]
     return Choices(actions, chosen, gains, costs)
+
+
+def prevented_churn(risks: NDArray[np.float64], prevents: float) -> NDArray[np.float64]:
+    """Return by how much an action lowers each customer's risk.
+
+    The share ``prevents`` holds at a risk of 1/2; elsewhere the action has the same effect on the
+    odds, multiplying them by ``k = (1 - prevents) / (1 + prevents)``::
+
+        prevented = risk - risk * k / (1 - risk + risk * k)
+
+    Parameters
+    ----------
+    risks : ndarray of float64, shape (n,)
+        Probability of leaving when nothing is done.
+    prevents : float
+        Share of churn prevented at even odds, from 0 to below 1.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        Points of risk, from 0 to ``risks``.
+
+    Examples
+    --------
+    >>> prevented_churn(np.array([0.0, 0.5, 0.99, 1.0]), 0.1).round(4).tolist()
+    [0.0, 0.05, 0.0022, 0.0]
+    """
+    factor = (1.0 - prevents) / (1.0 + prevents)
+    stay = 1.0 - risks
+    return risks * stay * (1.0 - factor) / (stay + risks * factor)
 
 
 def eligible(action: Action, table: SignalTable, contact: Contact) -> NDArray[np.bool_]:

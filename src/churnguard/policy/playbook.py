@@ -66,7 +66,8 @@ class Action:
     cooldown_days : float
         For how long it is not repeated.
     prevents : float
-        Share of the churn that it prevents among those contacted, from 0 to 1.
+        Share of the churn that it prevents among those contacted at even odds, from 0 to below
+        1; see :func:`churnguard.policy.choice.prevented_churn` for other risks.
     basis : {"prior", "learned"}
         Where ``prevents`` comes from.
     priority : int
@@ -286,7 +287,7 @@ class _ActionTable(BaseModel):
     cost: float = Field(0.0, ge=0, allow_inf_nan=False, strict=True)
     gives_away: float = Field(0.0, ge=0, le=1, strict=True)
     cooldown_days: float = Field(0.0, ge=0, allow_inf_nan=False, strict=True)
-    prevents: float = Field(ge=0, le=1, strict=True)
+    prevents: float = Field(ge=0, lt=1, strict=True)
     basis: Literal["prior", "learned"] = "prior"
     priority: int = Field(0, strict=True)
 

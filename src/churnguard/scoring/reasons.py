@@ -40,10 +40,10 @@ class ReasonWriter:
 
     @cached_property
     def families(self) -> Mapping[str, tuple[int, ...]]:
-        """Return the columns of each family."""
+        """Return the columns of each family; a signal goes with the one by which it is told."""
         found: dict[str, list[int]] = {}
         for column, signal in enumerate(self.catalogue.signals):
-            found.setdefault(signal.family, []).append(column)
+            found.setdefault(self._teller(signal).family, []).append(column)
         return {family: tuple(columns) for family, columns in found.items()}
 
     def reasons(
@@ -93,7 +93,13 @@ class ReasonWriter:
     def _strongest(self, family: str, effect: float, shares: Sequence[float]) -> Signal:
         """Return the signal that pulls strongest the way its family goes; the first of equals."""
         way = math.copysign(1.0, effect)
-        return self.catalogue.signals[max(self.families[family], key=lambda c: way * shares[c])]
+        column = max(self.families[family], key=lambda c: way * shares[c])
+        return self._teller(self.catalogue.signals[column])
+
+    def _teller(self, signal: Signal) -> Signal:
+        """Return the signal by which a signal is told: itself, unless it names another."""
+        known = signal.told_as is not None and signal.told_as in self.catalogue.names
+        return self.catalogue[signal.told_as] if known and signal.told_as else signal
 
     def _reason(
         self, signal: Signal, effect: float, *, points: float, numbers: Mapping[str, float]

@@ -67,6 +67,7 @@ def told(name: str, family: str) -> Signal:
         sentence={"en": f"It is {{{name}}}", "he": f"הערך הוא {{{name}}}"},
         missing={"en": "It is not known", "he": "לא ידוע"},
         usual=None,
+        told_as=None,
         days=None,
         source=name,
         compute=lambda rows: np.zeros(len(rows)),

@@ -26,6 +26,7 @@ _MISSING_HE = "מעט מדי היסטוריה לאומדן אורך החיים"
     he="לפי קצב ההזמנות בלבד, הסיכון שלא תבוצע הזמנה ב-90 יום: {bgnbd_churn_risk}",
     missing_en=_MISSING_EN,
     missing_he=_MISSING_HE,
+    told_as="days_since_order",
 )
 def bgnbd_churn_risk(rows: Rows) -> Floats:
     """P(no order in the next 90 days) by BG/NBD (Fader, Hardie, Lee 2005)."""
@@ -40,6 +41,7 @@ def bgnbd_churn_risk(rows: Rows) -> Floats:
     he="לפי קצב ההזמנות בלבד, מספר ההזמנות הצפוי ב-90 יום: {bgnbd_expected_orders_90d}",
     missing_en=_MISSING_EN,
     missing_he=_MISSING_HE,
+    told_as="days_since_order",
 )
 def bgnbd_expected_orders_90d(rows: Rows) -> Floats:
     """Orders expected in the next 90 days by BG/NBD (Fader, Hardie, Lee 2005, eq. 10)."""
@@ -54,6 +56,7 @@ def bgnbd_expected_orders_90d(rows: Rows) -> Floats:
     he="לפי קצב ההזמנות בלבד, הסיכון שלא תבוצע הזמנה ב-90 יום: {mbgnbd_churn_risk}",
     missing_en=_MISSING_EN,
     missing_he=_MISSING_HE,
+    told_as="days_since_order",
 )
 def mbgnbd_churn_risk(rows: Rows) -> Floats:
     """P(no order in the next 90 days) by MBG/NBD (Batislam, Denizel, Filiztekin 2007)."""
