@@ -12,6 +12,7 @@ from churnguard.errors import CustomerNotFound
 from churnguard.jobs.champion import champion_for
 from churnguard.jobs.ports import Shop
 from churnguard.jobs.score_customer import score_customers
+from churnguard.policy.playbook import LEAVE_ALONE
 from churnguard.scoring.score import STATUS_REASONS, Score
 
 _LAST_EVENTS = 12
@@ -69,6 +70,8 @@ class Explanation:
         action = self.score.action
         if action is None:
             return []
+        if action.code == LEAVE_ALONE:
+            return ["Suggested: leave alone; nothing that could be done is worth its cost"]
         by = "" if action.channel == "none" else f" ({action.channel})"
         gain = f"expected gain {action.expected_gain:,.2f} {self.currency}"
         held_out = "; held out: do nothing, so that lift can be measured"

@@ -165,3 +165,27 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert out == ""
     assert "reading" in err
     assert "2/2" in err
+
+
+def test_the_quarantine_shows_counts_and_rows(run, garden: Path):
+    """A reason that no row has is said plainly, not shown as an empty table."""
+    (garden / "orders.csv").write_text(
+        "order_id,customer_id,ordered_at,total\nO1,C1,2026-10-01,5\nO2,,2026-10-01,5\n"
+    )
+    taken_in = run("ingest", "orders.csv", "--preset", "orders")
+    assert taken_in.code == 0
+    assert "'churnguard quarantine list' shows the rows." in taken_in.out
+    shown = run("quarantine", "list").out
+    assert "missing_customer     1" in shown
+    assert "orders.csv" in shown
+    assert "No row has the reason 'nope'." in run("quarantine", "list", "--reason", "nope").out
+
+
+def test_a_simulation_names_its_files(run, tmp_path: Path):
+    file = tmp_path / "shop.parquet"
+    words = ("simulate", "--customers", "20", "--days", "60", "--out", str(file))
+    as_text, as_json = run(*words), run(*words, "--json").json
+    for name in as_json["files"].values():
+        assert Path(name).is_file()
+        assert name in as_text.out
+    assert as_json["rows"] == sum(as_json["events"].values())

@@ -36,9 +36,12 @@ def list_(
 
     listing = list_quarantine(open_shop(project), reason=reason, limit=limit)
     columns = ["source", "row_number", "reason", "detail"]
-    counts = table(["reason", "rows"], list(listing["counts"].items()))
-    rows = table(columns, [[row[name] for name in columns] for row in listing["rows"]])
-    text = f"{counts}\n\n{rows}" if listing["counts"] else "Nothing is in quarantine."
+    parts = [table(["reason", "rows"], listing["counts"].items())]
+    if listing["rows"]:
+        parts.append(table(columns, [[row[name] for name in columns] for row in listing["rows"]]))
+    else:
+        parts.append(f"No row has the reason '{reason}'.")
+    text = "\n\n".join(parts) if listing["counts"] else "Nothing is in quarantine."
     answer(listing, as_json=as_json, text=text)
 
 
