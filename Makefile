@@ -42,7 +42,7 @@ lock: $(UV)  ## resolve the newest versions that pyproject.toml admits
 	@$(BIN)/python .ci/check_lock.py $(UV) --upgrade
 
 wheel: $(READY)  ## build the wheel into dist/
-	@$(UV) build --quiet --wheel --out-dir dist
+	@$(BIN)/python -m hatchling build --target wheel --directory dist
 
 clean:  ## remove what the targets made
 	@rm -rf .venv .uv .demo dist build
@@ -60,5 +60,5 @@ $(READY): $(UV) requirements.lock pyproject.toml
 	@echo "installing the locked environment ..."
 	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
 	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
-	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@$(UV) pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps --editable .
 	@touch $@
