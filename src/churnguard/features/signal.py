@@ -40,7 +40,7 @@ UNKNOWN: Mapping[str, str] = {"en": "Nothing is known yet", "he": "אין עדי
 """What is said where a sentence's numbers are missing and the signal has no words for that."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_FIELD = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_FIELD = re.compile(r"\{([a-z][a-z0-9_]*)(:every)?\}")
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,13 @@ class Signal:
     needs : tuple of str
         Events without which the signal can say nothing.
     sentence : mapping of str to str
-        By language; ``{other_signal}`` stands for that signal's number, said in its unit.
-    missing : mapping of str to str
-        The sentence where a number of ``sentence`` is missing; it may hold numbers too.
+        By language; ``{other_signal}`` stands for that signal's number, said in its unit, and
+        ``{other_signal:every}`` for a number of days told as a rhythm.
+    zero : mapping of str to str
+        The sentence where its own number is 0; empty where ``sentence`` says that well.
+    missing : mapping of str to tuple of str
+        Sentences where a number of ``sentence`` is missing, the fullest first; each is told if
+        the numbers it holds are known.
     usual : str or None
         The signal that holds what is usual for this customer.
     told_as : str or None
@@ -87,7 +91,8 @@ class Signal:
     formula: str
     needs: tuple[str, ...]
     sentence: Mapping[str, str]
-    missing: Mapping[str, str]
+    zero: Mapping[str, str]
+    missing: Mapping[str, tuple[str, ...]]
     usual: str | None
     told_as: str | None
     days: int | None
@@ -137,22 +142,32 @@ class Signal:
         units : mapping of str to Unit
             Unit of each signal; see :meth:`Catalogue.tell`, which knows them.
         """
-        for template in (self.sentence[language], self.missing[language]):
-            names = _FIELD.findall(template)
-            if all(not math.isnan(values.get(name, math.nan)) for name in names):
-                said = {
-                    name: units[name].phrase(values[name], language, currency=currency)
-                    for name in names
-                }
-                text = template.format(**said)
+
+        def said(found: re.Match[str]) -> str:
+            unit, value = units[found[1]], values[found[1]]
+            if found[2]:
+                return unit.every(value, language)
+            return unit.phrase(value, language, currency=currency)
+
+        for template in self._templates(values, language):
+            if all(not math.isnan(values.get(name, math.nan)) for name in _fields(template)):
+                text = _FIELD.sub(said, template)
                 return text[:1].upper() + text[1:]
         return UNKNOWN[language]
+
+    def _templates(self, values: Mapping[str, float], language: Language) -> tuple[str, ...]:
+        """Return the sentences that may be told, the best first."""
+        told = (self.sentence[language], *self.missing[language])
+        if self.zero[language] and values.get(self.name) == 0:
+            return (self.zero[language], *told)
+        return told
 
     @property
     def mentions(self) -> tuple[str, ...]:
         """Return the signals whose numbers its sentences tell, itself included if it does."""
-        texts = [text for group in (self.sentence, self.missing) for text in group.values()]
-        return tuple(dict.fromkeys(name for text in texts for name in _FIELD.findall(text)))
+        texts = [*self.sentence.values(), *self.zero.values()]
+        texts += [text for several in self.missing.values() for text in several]
+        return tuple(dict.fromkeys(name for text in texts for name in _fields(text)))
 
 
 @dataclass(frozen=True)
@@ -190,7 +205,11 @@ class Definition:
             name=put(pattern.name),
             formula=put(pattern.formula),
             sentence={language: put(text) for language, text in pattern.sentence.items()},
-            missing={language: put(text) for language, text in pattern.missing.items()},
+            zero={language: put(text) for language, text in pattern.zero.items()},
+            missing={
+                language: tuple(put(text) for text in texts)
+                for language, texts in pattern.missing.items()
+            },
             usual=put(pattern.usual) if pattern.usual else None,
             days=days,
             compute=partial(cast("Callable[..., Floats]", pattern.compute), days=days),
@@ -208,8 +227,10 @@ def signal(
     en: str,
     he: str,
     direction: Direction = 0,
-    missing_en: str = UNKNOWN["en"],
-    missing_he: str = UNKNOWN["he"],
+    zero_en: str = "",
+    zero_he: str = "",
+    missing_en: str | tuple[str, ...] = (),
+    missing_he: str | tuple[str, ...] = (),
     usual: str | None = None,
     told_as: str | None = None,
     windows: tuple[int, ...] = EVERY,
@@ -220,8 +241,10 @@ def signal(
 
     Parameters
     ----------
-    en, he, missing_en, missing_he : str
+    en, he, zero_en, zero_he : str
         Sentences in English and Hebrew.
+    missing_en, missing_he : str or tuple of str
+        One sentence or several, the fullest first.
     windows : tuple of int
         For a function that takes ``days``: its windows, or every window of the catalogue.
     family : str, optional
@@ -250,7 +273,8 @@ def signal(
             formula=" ".join((inspect.getdoc(function) or function.__name__).split()),
             needs=needs,
             sentence={"en": en, "he": he},
-            missing={"en": missing_en, "he": missing_he},
+            zero={"en": zero_en, "he": zero_he},
+            missing={"en": _several(missing_en), "he": _several(missing_he)},
             usual=usual,
             told_as=told_as,
             days=None,
@@ -277,6 +301,15 @@ def _register(definition: Definition) -> None:
     source, digest = definition.pattern.source, definition.pattern.digest
     others = [d for d in _REGISTRY.get(source, ()) if d.pattern.digest != digest]
     _REGISTRY[source] = [*others, definition]
+
+
+def _fields(template: str) -> list[str]:
+    """Return the signals whose numbers a sentence holds."""
+    return [name for name, _ in _FIELD.findall(template)]
+
+
+def _several(texts: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (texts,) if isinstance(texts, str) else texts
 
 
 def _code(compute: Callable[..., Any]) -> str:

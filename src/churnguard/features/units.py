@@ -15,6 +15,17 @@ Language = Literal["en", "he"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
 _FEW = 10
+_DAILY = 1.5
+_RHYTHM = {
+    "en": ("every", "every day", "several times a day"),
+    "he": ("כל", "כל יום", "כמה פעמים ביום"),
+}
+_ALIKE = (0.95, 1.05)
+_HALF_PERCENT = 0.005
+_NEARLY = (
+    (0, "1%", "less than 1%", "פחות מ-"),
+    (1, "99%", "more than 99%", "יותר מ-"),
+)
 _ISOLATE, _POP = "\u2066", "\u2069"  # left-to-right isolate, and its end
 
 
@@ -61,7 +72,7 @@ class Unit:
     >>> MONEY.phrase(1234.5, "en", currency="GBP"), SHARE.phrase(0.355, "en")
     ('£1,234', '36%')
     >>> TIMES.phrase(3.4, "en"), TIMES.phrase(0.7, "en"), TIMES.phrase(3.4, "he")
-    ('3.4 times', '70% of', 'פי 3.4')
+    ('3.4 times the usual', '70% of the usual', 'פי 3.4 מהרגיל')
     """
 
     name: str
@@ -84,14 +95,27 @@ class Unit:
         if self.kind == "money":
             return _isolated(_money(value, currency, language), language)
         if self.kind == "share":
-            return _isolated(f"{_number(value * 100, 0)}%", language)
+            return _share(value, language)
         if self.kind == "times":
             return _times(value, language)
         if self.forms is None:
-            return _isolated(_number(value, 1), language)
+            return _isolated(_number(value, 1 if abs(value) >= 1 else 2), language)
         if self.kind == "days" and 0 <= value < 1:
             return "less than a day" if language == "en" else "פחות מיום"
         return _counted(value, self.forms[language])
+
+    def every(self, value: float, language: Language) -> str:
+        """Return a number of days between things as a rhythm.
+
+        Examples
+        --------
+        >>> DAYS.every(24.2, "en"), DAYS.every(1.0, "en"), DAYS.every(2.0, "he")
+        ('every 24 days', 'every day', 'כל יומיים')
+        """
+        word, daily, often = _RHYTHM[language]
+        if value < _DAILY:
+            return often if value < 1 / 2 else daily
+        return f"{word} {self.phrase(value, language)}"
 
 
 def counted(name: str, *, en: tuple[str, str], he: tuple[str, str, str, str]) -> Unit:
@@ -111,7 +135,7 @@ def counted(name: str, *, en: tuple[str, str], he: tuple[str, str, str, str]) ->
     >>> parcels = counted(
     ...     "parcels",
     ...     en=("parcel", "parcels"),
-    ...     he=("אף חבילה", "חבילה אחת", "שתי חבילות", "חבילות"),
+    ...     he=("אין חבילות", "חבילה אחת", "שתי חבילות", "חבילות"),
     ... )
     >>> parcels.phrase(0, "en"), parcels.phrase(2, "en"), parcels.phrase(2, "he")
     ('no parcels', '2 parcels', 'שתי חבילות')
@@ -121,12 +145,24 @@ def counted(name: str, *, en: tuple[str, str], he: tuple[str, str, str, str]) ->
 
 
 def _times(value: float, language: Language) -> str:
-    """Say a multiple so that "the usual" may follow: "3.4 times", or below 1 "70% of"."""
+    """Say a multiple of the usual: "3.4 times the usual", or below 1 "70% of the usual"."""
+    if _ALIKE[0] < value < _ALIKE[1]:
+        return "about the usual" if language == "en" else "בערך כרגיל"
     if value < 1:
-        share = _isolated(f"{_number(value * 100, 0)}%", language)
-        return f"{share} of" if language == "en" else share
+        share = _share(value, language)
+        return f"{share} of the usual" if language == "en" else f"{share} מהרגיל"
     text = _number(value, 0 if value >= 10 else 1)
-    return f"{text} times" if language == "en" else f"פי {text}"
+    if text == "2":
+        return "twice the usual" if language == "en" else "כפול מהרגיל"
+    return f"{text} times the usual" if language == "en" else f"פי {text} מהרגיל"
+
+
+def _share(value: float, language: Language) -> str:
+    """Say a share in whole percent, never rounded to nothing or to all."""
+    for near, bound, en, he in _NEARLY:
+        if value != near and abs(value - near) < _HALF_PERCENT:
+            return en if language == "en" else f"{he}{_isolated(bound, language)}"
+    return _isolated(f"{_number(value * 100, 0)}%", language)
 
 
 def _counted(value: float, forms: Forms) -> str:
@@ -152,9 +188,10 @@ def _isolated(text: str, language: Language) -> str:
 def _money(value: float, currency: str, language: Language) -> str:
     from babel.numbers import format_currency
 
-    pattern = "¤#,##0" if abs(value) >= 100 else "¤#,##0.00"
+    whole = abs(value) >= 100 or value == 0
+    pattern = "¤#,##0" if whole else "¤#,##0.00"
     text: str = format_currency(
-        value, currency, pattern, locale=language, currency_digits=abs(value) < 100
+        value, currency, pattern, locale=language, currency_digits=not whole
     )
     return text.replace("\u200f", "").replace("-", "\u2212")
 
@@ -173,44 +210,65 @@ TIMES = Unit("times the usual", "times", usual=1.0)
 NUMBER = Unit("number", "number")
 DEVIATIONS = Unit("deviations", "number")
 ORDERS = counted(
-    "orders", en=("order", "orders"), he=("אף הזמנה", "הזמנה אחת", "שתי הזמנות", "הזמנות")
+    "orders", en=("order", "orders"), he=("אין הזמנות", "הזמנה אחת", "שתי הזמנות", "הזמנות")
 )
 LOGINS = counted(
-    "logins", en=("login", "logins"), he=("אף כניסה", "כניסה אחת", "שתי כניסות", "כניסות")
+    "logins",
+    en=("login", "logins"),
+    he=("אין התחברויות", "התחברות אחת", "שתי התחברויות", "התחברויות"),
 )
-CARTS = counted("carts", en=("cart", "carts"), he=("אף עגלה", "עגלה אחת", "שתי עגלות", "עגלות"))
-ITEMS = counted("items", en=("item", "items"), he=("אף פריט", "פריט אחד", "שני פריטים", "פריטים"))
+ABANDONED_CARTS = counted(
+    "abandoned carts",
+    en=("abandoned cart", "abandoned carts"),
+    he=("אין עגלות נטושות", "עגלה נטושה אחת", "שתי עגלות נטושות", "עגלות נטושות"),
+)
+ITEMS = counted(
+    "items", en=("item", "items"), he=("אין פריטים", "פריט אחד", "שני פריטים", "פריטים")
+)
 PRODUCTS = counted(
-    "products", en=("product", "products"), he=("אף מוצר", "מוצר אחד", "שני מוצרים", "מוצרים")
+    "different products",
+    en=("product", "different products"),
+    he=("אין מוצרים", "מוצר אחד", "שני מוצרים שונים", "מוצרים שונים"),
 )
 CATEGORIES = counted(
     "categories",
     en=("category", "categories"),
-    he=("אף קטגוריה", "קטגוריה אחת", "שתי קטגוריות", "קטגוריות"),
+    he=("אין קטגוריות", "קטגוריה אחת", "שתי קטגוריות", "קטגוריות"),
 )
 SEARCHES = counted(
-    "searches", en=("search", "searches"), he=("אף חיפוש", "חיפוש אחד", "שני חיפושים", "חיפושים")
+    "searches", en=("search", "searches"), he=("אין חיפושים", "חיפוש אחד", "שני חיפושים", "חיפושים")
 )
 REFUNDS = counted(
-    "refunds", en=("refund", "refunds"), he=("אף החזר", "החזר אחד", "שני החזרים", "החזרים")
+    "refunds", en=("refund", "refunds"), he=("אין החזרים", "החזר אחד", "שני החזרים", "החזרים")
 )
 CANCELLATIONS = counted(
-    "cancellations",
-    en=("cancellation", "cancellations"),
-    he=("אף ביטול", "ביטול אחד", "שני ביטולים", "ביטולים"),
+    "cancelled orders",
+    en=("cancelled order", "cancelled orders"),
+    he=("אין ביטולי הזמנות", "ביטול הזמנה אחד", "שני ביטולי הזמנות", "ביטולי הזמנות"),
 )
 TICKETS = counted(
     "tickets",
     en=("service request", "service requests"),
-    he=("אף פנייה לשירות", "פנייה אחת לשירות", "שתי פניות לשירות", "פניות לשירות"),
+    he=("אין פניות לשירות", "פנייה אחת לשירות", "שתי פניות לשירות", "פניות לשירות"),
 )
 EMAILS = counted(
     "e-mails",
     en=("e-mail", "e-mails"),
-    he=("אף הודעת דוא״ל", "הודעת דוא״ל אחת", "שתי הודעות דוא״ל", "הודעות דוא״ל"),
+    he=("אין הודעות דוא״ל", "הודעת דוא״ל אחת", "שתי הודעות דוא״ל", "הודעות דוא״ל"),
+)
+CLICKS = counted(
+    "clicks", en=("click", "clicks"), he=("אין הקלקות", "הקלקה אחת", "שתי הקלקות", "הקלקות")
+)
+OCCASIONS = Unit(
+    "times",
+    "count",
+    {
+        "en": Forms("never", "once", "twice", "{n} times"),
+        "he": Forms("אף פעם", "פעם אחת", "פעמיים", "{n} פעמים"),
+    },
 )
 VIEWS = counted(
     "views",
     en=("product view", "product views"),
-    he=("אף צפייה במוצר", "צפייה אחת במוצר", "שתי צפיות במוצרים", "צפיות במוצרים"),
+    he=("אין צפיות במוצרים", "צפייה אחת במוצר", "שתי צפיות במוצרים", "צפיות במוצרים"),
 )

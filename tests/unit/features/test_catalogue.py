@@ -167,18 +167,46 @@ def test_every_signal_tells_itself_in_both_languages(found):
 
 
 def test_a_sentence_falls_back_where_a_number_is_missing():
-    """Own usual unknown: the shorter sentence; nothing known: the plain words for that."""
+    """Own usual unknown: the shorter sentence; nothing known: that nothing is on record."""
     nothing = dict.fromkeys(CATALOGUE.names, math.nan)
     known = nothing | {"days_since_login": 24.2}
     assert CATALOGUE.tell("login_gap_ratio", known, "en") == "Last seen 24 days ago"
-    assert CATALOGUE.tell("login_gap_ratio", nothing, "en") == UNKNOWN["en"]
+    assert CATALOGUE.tell("login_gap_ratio", nothing, "en") == "No login on record"
+    assert CATALOGUE.tell("login_gap_ratio", nothing, "he") == "לא נרשמה התחברות"
+    assert CATALOGUE.tell("logins_30d", nothing, "en") == UNKNOWN["en"]
     both = known | {"login_gap_median": 2.0}
     assert CATALOGUE.tell("login_gap_ratio", both, "en") == (
         "Last seen 24 days ago; usually every 2 days"
     )
     assert CATALOGUE.tell("login_gap_ratio", both, "he") == (
-        "כניסה אחרונה לפני 24 יום; בדרך כלל כל יומיים"
+        "התחברות אחרונה לפני 24 יום; בדרך כלל כל יומיים"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "en", "he"),
+    [
+        (
+            "cart_value_left",
+            "Nothing left in abandoned carts since the last order",
+            "לא נותר דבר בעגלות נטושות מאז ההזמנה האחרונה",
+        ),
+        (
+            "unsubscribed_365d",
+            "Has not unsubscribed from messages in the last 365 days",
+            "ההרשמה להודעות לא בוטלה ב-365 הימים האחרונים",
+        ),
+        (
+            "login_ratio_30d",
+            "No logins in the last 30 days, unlike before",
+            "אין התחברויות ב-30 הימים האחרונים, בשונה מבעבר",
+        ),
+    ],
+)
+def test_a_zero_is_told_in_its_own_words(name, en, he):
+    """Nothing is an answer of its own, and read as one: no '0.00', no 'times: 0'."""
+    nothing = dict.fromkeys(CATALOGUE.names, 0.0)
+    assert (CATALOGUE.tell(name, nothing, "en"), CATALOGUE.tell(name, nothing, "he")) == (en, he)
 
 
 def test_the_usual_is_another_signal_or_what_the_unit_means():

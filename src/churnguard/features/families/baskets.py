@@ -9,15 +9,15 @@ from churnguard.features.units import CATEGORIES, ITEMS, PRODUCTS, SHARE, TIMES
 _ORDERS = ("order_completed",)
 _LINES = ("order_completed", "product_ordered")
 _NEW_EN = "Too few orders to compare baskets"
-_NEW_HE = "מעט מדי הזמנות כדי להשוות סלים"
+_NEW_HE = "מעט מדי הזמנות להשוואת סלים"
 
 
 @signal(
     unit=TIMES,
     direction=-1,
     needs=_ORDERS,
-    en="The last basket came to {order_value_last}, {basket_value_ratio} the usual",
-    he="הסל האחרון הסתכם ב-{order_value_last}, {basket_value_ratio} מהרגיל",
+    en="The last basket came to {order_value_last}, {basket_value_ratio}",
+    he="הסל האחרון הסתכם ב-{order_value_last}, {basket_value_ratio}",
     missing_en=_NEW_EN,
     missing_he=_NEW_HE,
 )
@@ -33,7 +33,9 @@ def basket_value_ratio(rows: Rows) -> Floats:
     needs=_ORDERS,
     windows=(365,),
     en="Basket value changes by {basket_value_trend_{days}d} a month",
-    he="שווי הסל משתנה ב-{basket_value_trend_{days}d} בחודש",
+    he="שינוי בשווי הסל: {basket_value_trend_{days}d} בחודש",
+    zero_en="Basket value is steady",
+    zero_he="שווי הסל יציב",
     missing_en=_NEW_EN,
     missing_he=_NEW_HE,
 )
@@ -49,8 +51,8 @@ def basket_value_trend(rows: Rows, days: int) -> Floats:
     unit=TIMES,
     direction=-1,
     needs=_LINES,
-    en="Items a basket in the last 90 days: {basket_units_ratio} the usual",
-    he="פריטים לסל ב-90 הימים האחרונים: {basket_units_ratio} מהרגיל",
+    en="Items a basket in the last 90 days: {basket_units_ratio}",
+    he="פריטים לסל ב-90 הימים האחרונים: {basket_units_ratio}",
     missing_en=_NEW_EN,
     missing_he=_NEW_HE,
 )
@@ -66,8 +68,8 @@ def basket_units_ratio(rows: Rows) -> Floats:
     unit=TIMES,
     direction=-1,
     needs=_LINES,
-    en="Different lines a basket in the last 90 days: {basket_variety_ratio} the usual",
-    he="מגוון מוצרים לסל ב-90 הימים האחרונים: {basket_variety_ratio} מהרגיל",
+    en="Different products a basket in the last 90 days: {basket_variety_ratio}",
+    he="מגוון מוצרים לסל ב-90 הימים האחרונים: {basket_variety_ratio}",
     missing_en=_NEW_EN,
     missing_he=_NEW_HE,
 )
@@ -85,7 +87,9 @@ def basket_variety_ratio(rows: Rows) -> Floats:
     needs=_LINES,
     windows=(365,),
     en="{units_{days}d} bought in the last {days} days",
-    he="{units_{days}d} נרכשו ב-{days} הימים האחרונים",
+    he="רכישה של {units_{days}d} ב-{days} הימים האחרונים",
+    zero_en="Nothing bought in the last {days} days",
+    zero_he="לא נרכשו פריטים ב-{days} הימים האחרונים",
 )
 def units(rows: Rows, days: int) -> Floats:
     """Items bought in the last {days} days."""
@@ -97,8 +101,10 @@ def units(rows: Rows, days: int) -> Floats:
     direction=-1,
     needs=_LINES,
     windows=(90, 365),
-    en="{products_{days}d}, all different, bought in the last {days} days",
-    he="מספר המוצרים השונים שנרכשו ב-{days} הימים האחרונים: {products_{days}d}",
+    en="Bought {products_{days}d} in the last {days} days",
+    he="רכישה של {products_{days}d} ב-{days} הימים האחרונים",
+    zero_en="Nothing bought in the last {days} days",
+    zero_he="לא נרכשו מוצרים ב-{days} הימים האחרונים",
 )
 def products(rows: Rows, days: int) -> Floats:
     """Different products bought in the last {days} days."""
@@ -111,7 +117,9 @@ def products(rows: Rows, days: int) -> Floats:
     needs=_LINES,
     windows=(365,),
     en="Bought from {categories_{days}d} in the last {days} days",
-    he="מספר הקטגוריות שמהן נרכשו מוצרים ב-{days} הימים האחרונים: {categories_{days}d}",
+    he="רכישות מתוך {categories_{days}d} ב-{days} הימים האחרונים",
+    zero_en="Nothing bought from a known category in the last {days} days",
+    zero_he="אין רכישות מקטגוריות מוכרות ב-{days} הימים האחרונים",
 )
 def categories(rows: Rows, days: int) -> Floats:
     """Different categories bought from in the last {days} days."""

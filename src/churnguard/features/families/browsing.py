@@ -30,8 +30,10 @@ def views(rows: Rows, days: int) -> Floats:
     unit=TIMES,
     direction=-1,
     needs=_NEEDS,
-    en="{views_30d} in the last 30 days, {view_ratio_30d} the usual",
-    he="{views_30d} ב-30 הימים האחרונים, {view_ratio_30d} מהרגיל",
+    en="{views_30d} in the last 30 days, {view_ratio_30d}",
+    he="{views_30d} ב-30 הימים האחרונים, {view_ratio_30d}",
+    zero_en="No product views in the last 30 days, unlike before",
+    zero_he="אין צפיות במוצרים ב-30 הימים האחרונים, בשונה מבעבר",
     missing_en="{views_30d} in the last 30 days",
     missing_he="{views_30d} ב-30 הימים האחרונים",
 )
@@ -46,8 +48,8 @@ def view_ratio_30d(rows: Rows) -> Floats:
     needs=_NEEDS,
     en="Last looked at a product {days_since_view} ago",
     he="צפייה אחרונה במוצר לפני {days_since_view}",
-    missing_en="Has not looked at a product so far",
-    missing_he="עד כה ללא צפיות במוצרים",
+    missing_en="No product views on record",
+    missing_he="לא נרשמו צפיות במוצרים",
 )
 def days_since_view(rows: Rows) -> Floats:
     """Days since a product was last viewed."""

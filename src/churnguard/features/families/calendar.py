@@ -14,7 +14,7 @@ from churnguard.features.units import MONEY, NUMBER, ORDERS
 
 _NEEDS = ("order_completed",)
 _SEASON_EN = "The time of year"
-_SEASON_HE = "העונה בשנה"
+_SEASON_HE = "עונת השנה"
 
 
 @signal(unit=NUMBER, needs=_NEEDS, en=_SEASON_EN, he=_SEASON_HE)
@@ -45,8 +45,8 @@ def half_season_cos(rows: Rows) -> Floats:
     unit=ORDERS,
     direction=-1,
     needs=_NEEDS,
-    en="{orders_last_year_90d} in these 90 days a year ago",
-    he="{orders_last_year_90d} ב-90 הימים המקבילים בשנה שעברה",
+    en="{orders_last_year_90d} in the 90 days from this date last year",
+    he="{orders_last_year_90d} ב-90 הימים שאחרי התאריך הזה בשנה שעברה",
 )
 def orders_last_year_90d(rows: Rows) -> Floats:
     """Orders from 365 to 275 days ago: the 90 days ahead, a year earlier."""
@@ -57,8 +57,10 @@ def orders_last_year_90d(rows: Rows) -> Floats:
     unit=MONEY,
     direction=-1,
     needs=_NEEDS,
-    en="Spent {spend_last_year_90d} in these 90 days a year ago",
-    he="הוצאה של {spend_last_year_90d} ב-90 הימים המקבילים בשנה שעברה",
+    en="Spent {spend_last_year_90d} in the 90 days from this date last year",
+    he="הוצאה של {spend_last_year_90d} ב-90 הימים שאחרי התאריך הזה בשנה שעברה",
+    zero_en="Spent nothing in the 90 days from this date last year",
+    zero_he="לא נרשמה הוצאה ב-90 הימים שאחרי התאריך הזה בשנה שעברה",
 )
 def spend_last_year_90d(rows: Rows) -> Floats:
     """Spend from 365 to 275 days ago: the 90 days ahead, a year earlier."""

@@ -7,11 +7,11 @@ from churnguard.features.carts import CART_TIMEOUT_US
 from churnguard.features.rows import EventRows, Floats, Rows, ratio
 from churnguard.features.signal import signal
 from churnguard.features.tracks import CART_ABANDONED
-from churnguard.features.units import CARTS, DAYS, MONEY, SHARE
+from churnguard.features.units import ABANDONED_CARTS, DAYS, MONEY, SHARE
 
 _NEEDS = ("product_added",)
-_NONE_EN = "No abandoned cart"
-_NONE_HE = "אין עגלות נטושות"
+_NONE_EN = "No abandoned carts on record"
+_NONE_HE = "לא נרשמו עגלות נטושות"
 
 
 def _carts(rows: Rows) -> EventRows:
@@ -19,12 +19,12 @@ def _carts(rows: Rows) -> EventRows:
 
 
 @signal(
-    unit=CARTS,
+    unit=ABANDONED_CARTS,
     direction=1,
     needs=_NEEDS,
     windows=(30, 90),
-    en="{carts_abandoned_{days}d} left behind in the last {days} days",
-    he="עגלות שננטשו ב-{days} הימים האחרונים: {carts_abandoned_{days}d}",
+    en="{carts_abandoned_{days}d} in the last {days} days",
+    he="{carts_abandoned_{days}d} ב-{days} הימים האחרונים",
 )
 def carts_abandoned(rows: Rows, days: int) -> Floats:
     """Carts that became abandoned in the last {days} days."""
@@ -32,11 +32,11 @@ def carts_abandoned(rows: Rows, days: int) -> Floats:
 
 
 @signal(
-    unit=CARTS,
+    unit=ABANDONED_CARTS,
     direction=1,
     needs=_NEEDS,
-    en="{cart_streak} left behind since the last order",
-    he="עגלות שננטשו מאז ההזמנה האחרונה: {cart_streak}",
+    en="{cart_streak} since the last order",
+    he="{cart_streak} מאז ההזמנה האחרונה",
 )
 def cart_streak(rows: Rows) -> Floats:
     """Carts that became abandoned since the last order."""
@@ -46,8 +46,10 @@ def cart_streak(rows: Rows) -> Floats:
 @signal(
     unit=MONEY,
     needs=_NEEDS,
-    en="{cart_value_left} still lies in abandoned carts",
-    he="{cart_value_left} נותרו בעגלות נטושות",
+    en="{cart_value_left} left in abandoned carts since the last order",
+    he="מוצרים בשווי {cart_value_left} נותרו בעגלות נטושות מאז ההזמנה האחרונה",
+    zero_en="Nothing left in abandoned carts since the last order",
+    zero_he="לא נותר דבר בעגלות נטושות מאז ההזמנה האחרונה",
 )
 def cart_value_left(rows: Rows) -> Floats:
     """Value left in the carts that became abandoned since the last order."""
@@ -61,8 +63,10 @@ def cart_value_left(rows: Rows) -> Floats:
     windows=(90,),
     en="{cart_abandoned_share_{days}d} of carts were left behind in the last {days} days",
     he="{cart_abandoned_share_{days}d} מהעגלות ננטשו ב-{days} הימים האחרונים",
-    missing_en="No carts in the last {days} days",
-    missing_he="אין עגלות ב-{days} הימים האחרונים",
+    zero_en="No carts were left behind in the last {days} days",
+    zero_he="לא ננטשו עגלות ב-{days} הימים האחרונים",
+    missing_en="No carts or orders in the last {days} days",
+    missing_he="אין עגלות או הזמנות ב-{days} הימים האחרונים",
 )
 def cart_abandoned_share(rows: Rows, days: int) -> Floats:
     """Abandoned carts as a share of abandoned carts and orders in the last {days} days."""
@@ -73,8 +77,8 @@ def cart_abandoned_share(rows: Rows, days: int) -> Floats:
 @signal(
     unit=DAYS,
     needs=_NEEDS,
-    en="Left a cart {days_since_cart} ago",
-    he="עגלה ננטשה לפני {days_since_cart}",
+    en="Last left a cart behind {days_since_cart} ago",
+    he="עגלה ננטשה לאחרונה לפני {days_since_cart}",
     missing_en=_NONE_EN,
     missing_he=_NONE_HE,
 )

@@ -14,16 +14,16 @@ from churnguard.features.units import NUMBER, SHARE
 HORIZON_DAYS = 90.0
 
 _NEEDS = ("order_completed",)
-_MISSING_EN = "Too little history for a lifetime estimate"
-_MISSING_HE = "מעט מדי היסטוריה לאומדן אורך החיים"
+_MISSING_EN = "Too little history for an estimate by order rhythm"
+_MISSING_HE = "מעט מדי היסטוריה לאומדן לפי קצב ההזמנות"
 
 
 @signal(
     unit=SHARE,
     direction=1,
     needs=_NEEDS,
-    en="By order rhythm alone, the risk of no order in 90 days is {bgnbd_churn_risk}",
-    he="לפי קצב ההזמנות בלבד, הסיכון שלא תבוצע הזמנה ב-90 יום: {bgnbd_churn_risk}",
+    en="By order rhythm alone, the risk of no order in the next 90 days is {bgnbd_churn_risk}",
+    he="לפי קצב ההזמנות בלבד, הסיכון שלא תבוצע הזמנה ב-90 הימים הבאים: {bgnbd_churn_risk}",
     missing_en=_MISSING_EN,
     missing_he=_MISSING_HE,
     told_as="days_since_order",
@@ -37,8 +37,8 @@ def bgnbd_churn_risk(rows: Rows) -> Floats:
     unit=NUMBER,
     direction=-1,
     needs=_NEEDS,
-    en="By order rhythm alone, {bgnbd_expected_orders_90d} orders are to be expected in 90 days",
-    he="לפי קצב ההזמנות בלבד, מספר ההזמנות הצפוי ב-90 יום: {bgnbd_expected_orders_90d}",
+    en="Orders to be expected in the next 90 days by rhythm alone: {bgnbd_expected_orders_90d}",
+    he="לפי קצב ההזמנות בלבד, מספר ההזמנות הצפוי ב-90 הימים הבאים: {bgnbd_expected_orders_90d}",
     missing_en=_MISSING_EN,
     missing_he=_MISSING_HE,
     told_as="days_since_order",
@@ -52,8 +52,8 @@ def bgnbd_expected_orders_90d(rows: Rows) -> Floats:
     unit=SHARE,
     direction=1,
     needs=_NEEDS,
-    en="By order rhythm alone, the risk of no order in 90 days is {mbgnbd_churn_risk}",
-    he="לפי קצב ההזמנות בלבד, הסיכון שלא תבוצע הזמנה ב-90 יום: {mbgnbd_churn_risk}",
+    en="By order rhythm alone, the risk of no order in the next 90 days is {mbgnbd_churn_risk}",
+    he="לפי קצב ההזמנות בלבד, הסיכון שלא תבוצע הזמנה ב-90 הימים הבאים: {mbgnbd_churn_risk}",
     missing_en=_MISSING_EN,
     missing_he=_MISSING_HE,
     told_as="days_since_order",

@@ -12,11 +12,13 @@ from churnguard.features.units import DAYS, DEVIATIONS, LOGINS, TIMES
 
 _NEEDS = ("signed_in",)
 _LAST_EN = "Last seen {days_since_login} ago"
-_LAST_HE = "כניסה אחרונה לפני {days_since_login}"
-_USUAL_EN = "Last seen {days_since_login} ago; usually every {login_gap_median}"
-_USUAL_HE = "כניסה אחרונה לפני {days_since_login}; בדרך כלל כל {login_gap_median}"
+_LAST_HE = "התחברות אחרונה לפני {days_since_login}"
+_NONE_EN = "No login on record"
+_NONE_HE = "לא נרשמה התחברות"
+_USUAL_EN = "Last seen {days_since_login} ago; usually {login_gap_median:every}"
+_USUAL_HE = "התחברות אחרונה לפני {days_since_login}; בדרך כלל {login_gap_median:every}"
 _FEW_EN = "Too few logins to show a habit"
-_FEW_HE = "מעט מדי כניסות כדי לזהות הרגל"
+_FEW_HE = "מעט מדי התחברויות כדי לזהות הרגל"
 
 
 def _logins(rows: Rows) -> EventRows:
@@ -34,8 +36,8 @@ def _gaps(rows: Rows) -> Gaps:
     usual="login_gap_median",
     en=_USUAL_EN,
     he=_USUAL_HE,
-    missing_en=_LAST_EN,
-    missing_he=_LAST_HE,
+    missing_en=(_LAST_EN, _NONE_EN),
+    missing_he=(_LAST_HE, _NONE_HE),
 )
 def days_since_login(rows: Rows) -> Floats:
     """Days since the last login."""
@@ -59,8 +61,10 @@ def logins(rows: Rows, days: int) -> Floats:
     unit=TIMES,
     direction=-1,
     needs=_NEEDS,
-    en="{logins_30d} in the last 30 days, {login_ratio_30d} the usual",
-    he="{logins_30d} ב-30 הימים האחרונים, {login_ratio_30d} מהרגיל",
+    en="{logins_30d} in the last 30 days, {login_ratio_30d}",
+    he="{logins_30d} ב-30 הימים האחרונים, {login_ratio_30d}",
+    zero_en="No logins in the last 30 days, unlike before",
+    zero_he="אין התחברויות ב-30 הימים האחרונים, בשונה מבעבר",
     missing_en="{logins_30d} in the last 30 days",
     missing_he="{logins_30d} ב-30 הימים האחרונים",
 )
@@ -73,8 +77,8 @@ def login_ratio_30d(rows: Rows) -> Floats:
     unit=DAYS,
     direction=1,
     needs=_NEEDS,
-    en="Visits every {login_gap_mean} on average",
-    he="ביקור כל {login_gap_mean} בממוצע",
+    en="Visits {login_gap_mean:every} on average",
+    he="ביקור {login_gap_mean:every} בממוצע",
     missing_en=_FEW_EN,
     missing_he=_FEW_HE,
 )
@@ -86,8 +90,8 @@ def login_gap_mean(rows: Rows) -> Floats:
 @signal(
     unit=DAYS,
     needs=_NEEDS,
-    en="Time between visits varies by {login_gap_sd} around {login_gap_mean}",
-    he="הזמן בין ביקורים משתנה ב-{login_gap_sd} סביב {login_gap_mean}",
+    en="Visits {login_gap_mean:every} on average, give or take {login_gap_sd}",
+    he="ביקור {login_gap_mean:every} בממוצע, בסטייה של {login_gap_sd}",
     missing_en=_FEW_EN,
     missing_he=_FEW_HE,
 )
@@ -99,8 +103,8 @@ def login_gap_sd(rows: Rows) -> Floats:
 @signal(
     unit=DAYS,
     needs=_NEEDS,
-    en="Usually looks in every {login_gap_median}",
-    he="בדרך כלל ביקור כל {login_gap_median}",
+    en="Usually visits {login_gap_median:every}",
+    he="בדרך כלל ביקור {login_gap_median:every}",
     missing_en=_FEW_EN,
     missing_he=_FEW_HE,
 )
@@ -112,7 +116,7 @@ def login_gap_median(rows: Rows) -> Floats:
 @signal(
     unit=DAYS,
     needs=_NEEDS,
-    en="The longest break between visits in a year was {login_gap_longest}",
+    en="The longest break between visits in the past year was {login_gap_longest}",
     he="ההפסקה הארוכה ביותר בין ביקורים בשנה האחרונה: {login_gap_longest}",
     missing_en=_FEW_EN,
     missing_he=_FEW_HE,
@@ -128,8 +132,8 @@ def login_gap_longest(rows: Rows) -> Floats:
     needs=_NEEDS,
     en=_USUAL_EN,
     he=_USUAL_HE,
-    missing_en=_LAST_EN,
-    missing_he=_LAST_HE,
+    missing_en=(_LAST_EN, _NONE_EN),
+    missing_he=(_LAST_HE, _NONE_HE),
 )
 def login_gap_ratio(rows: Rows) -> Floats:
     """Days since the last login, as a multiple of the customer's own median gap."""
@@ -142,8 +146,8 @@ def login_gap_ratio(rows: Rows) -> Floats:
     needs=_NEEDS,
     en=_USUAL_EN,
     he=_USUAL_HE,
-    missing_en=_LAST_EN,
-    missing_he=_LAST_HE,
+    missing_en=(_LAST_EN, _NONE_EN),
+    missing_he=(_LAST_HE, _NONE_HE),
 )
 def login_gap_z(rows: Rows) -> Floats:
     """Days since the last login less the median gap, in robust standard deviations of the gaps.
@@ -157,10 +161,10 @@ def login_gap_z(rows: Rows) -> Floats:
     unit=TIMES,
     direction=1,
     needs=_NEEDS,
-    en="Last seen {days_since_login} ago; the longest break in a year was {login_gap_longest}",
-    he="כניסה אחרונה לפני {days_since_login}; ההפסקה הארוכה ביותר בשנה: {login_gap_longest}",
-    missing_en=_LAST_EN,
-    missing_he=_LAST_HE,
+    en="Last seen {days_since_login} ago; longest break in the past year: {login_gap_longest}",
+    he="התחברות אחרונה לפני {days_since_login}; ההפסקה הארוכה בשנה האחרונה: {login_gap_longest}",
+    missing_en=(_LAST_EN, _NONE_EN),
+    missing_he=(_LAST_HE, _NONE_HE),
 )
 def login_silence_to_longest(rows: Rows) -> Floats:
     """Days since the last login, as a multiple of the longest gap between visits in 365 days."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from churnguard.features.rows import EventRows, Floats, Rows, ratio
 from churnguard.features.signal import signal
-from churnguard.features.units import DAYS, EMAILS, NUMBER, TIMES
+from churnguard.features.units import CLICKS, DAYS, EMAILS, OCCASIONS, TIMES
 
 _OPENED = ("email_opened",)
 
@@ -19,7 +19,9 @@ def _opened(rows: Rows) -> EventRows:
     needs=_OPENED,
     windows=(90,),
     en="Opened {emails_opened_{days}d} in the last {days} days",
-    he="נפתחו ב-{days} הימים האחרונים: {emails_opened_{days}d}",
+    he="פתיחה של {emails_opened_{days}d} ב-{days} הימים האחרונים",
+    zero_en="No e-mails opened in the last {days} days",
+    zero_he="לא נפתחו הודעות דוא״ל ב-{days} הימים האחרונים",
 )
 def emails_opened(rows: Rows, days: int) -> Floats:
     """E-mails opened in the last {days} days."""
@@ -30,10 +32,12 @@ def emails_opened(rows: Rows, days: int) -> Floats:
     unit=TIMES,
     direction=-1,
     needs=_OPENED,
-    en="E-mails opened in the last 90 days: {email_open_ratio_90d} the usual",
-    he="קצב פתיחת הודעות הדוא״ל: {email_open_ratio_90d} מהרגיל",
-    missing_en="No e-mails opened before the last 90 days",
-    missing_he="לא נפתחו הודעות דוא״ל לפני 90 הימים האחרונים",
+    en="E-mails opened in the last 90 days: {email_open_ratio_90d}",
+    he="פתיחת הודעות דוא״ל ב-90 הימים האחרונים: {email_open_ratio_90d}",
+    zero_en="No e-mails opened in the last 90 days, unlike before",
+    zero_he="לא נפתחו הודעות דוא״ל ב-90 הימים האחרונים, בשונה מבעבר",
+    missing_en="No e-mails opened in the nine months before the last 90 days",
+    missing_he="לא נפתחו הודעות דוא״ל בתשעת החודשים שלפני 90 הימים האחרונים",
 )
 def email_open_ratio_90d(rows: Rows) -> Floats:
     """E-mails opened in the last 90 days, against the mean of the three 90 days before."""
@@ -46,8 +50,8 @@ def email_open_ratio_90d(rows: Rows) -> Floats:
     needs=_OPENED,
     en="Last opened an e-mail {days_since_email_opened} ago",
     he="הודעת דוא״ל נפתחה לאחרונה לפני {days_since_email_opened}",
-    missing_en="Has not opened an e-mail so far",
-    missing_he="עד כה לא נפתחה אף הודעת דוא״ל",
+    missing_en="No opened e-mails on record",
+    missing_he="לא נרשמו פתיחות של הודעות דוא״ל",
 )
 def days_since_email_opened(rows: Rows) -> Floats:
     """Days since an e-mail was last opened."""
@@ -55,25 +59,27 @@ def days_since_email_opened(rows: Rows) -> Floats:
 
 
 @signal(
-    unit=EMAILS,
+    unit=CLICKS,
     direction=-1,
     needs=("email_link_clicked",),
     windows=(90,),
-    en="Clicked in {emails_clicked_{days}d} in the last {days} days",
-    he="הקלקות ב-{days} הימים האחרונים: {emails_clicked_{days}d}",
+    en="{emails_clicked_{days}d} on e-mail links in the last {days} days",
+    he="{emails_clicked_{days}d} על קישורים בהודעות דוא״ל ב-{days} הימים האחרונים",
 )
 def emails_clicked(rows: Rows, days: int) -> Floats:
-    """Clicks on links in e-mails in the last {days} days."""
+    """Clicks on e-mail links in the last {days} days."""
     return rows.events("email_link_clicked").count(days)
 
 
 @signal(
-    unit=NUMBER,
+    unit=OCCASIONS,
     direction=1,
     needs=("unsubscribed",),
     windows=(365,),
-    en="Unsubscribed from messages in the last {days} days (times: {unsubscribed_{days}d})",
-    he="ביטול הרשמה להודעות ב-{days} הימים האחרונים (פעמים: {unsubscribed_{days}d})",
+    en="Unsubscribed from messages {unsubscribed_{days}d} in the last {days} days",
+    he="ההרשמה להודעות בוטלה {unsubscribed_{days}d} ב-{days} הימים האחרונים",
+    zero_en="Has not unsubscribed from messages in the last {days} days",
+    zero_he="ההרשמה להודעות לא בוטלה ב-{days} הימים האחרונים",
 )
 def unsubscribed(rows: Rows, days: int) -> Floats:
     """Times unsubscribed in the last {days} days."""

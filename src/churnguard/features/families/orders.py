@@ -9,8 +9,8 @@ from churnguard.features.units import MONEY, ORDERS, TIMES
 _NEEDS = ("order_completed",)
 _NONE_EN = "No order in the last 365 days"
 _NONE_HE = "אין הזמנות ב-365 הימים האחרונים"
-_NEW_EN = "No orders before the last 90 days to compare with"
-_NEW_HE = "אין הזמנות מלפני 90 הימים האחרונים להשוואה"
+_NEW_EN = "No orders in the nine months before the last 90 days to compare with"
+_NEW_HE = "אין הזמנות להשוואה בתשעת החודשים שלפני 90 הימים האחרונים"
 
 
 def _orders(rows: Rows) -> EventRows:
@@ -23,6 +23,8 @@ def _orders(rows: Rows) -> EventRows:
     needs=_NEEDS,
     en="{orders_total} in all",
     he="{orders_total} בסך הכול",
+    zero_en="No order on record",
+    zero_he="לא נרשמה הזמנה",
 )
 def orders_total(rows: Rows) -> Floats:
     """Orders ever."""
@@ -47,6 +49,8 @@ def orders(rows: Rows, days: int) -> Floats:
     needs=_NEEDS,
     en="Spent {spend_{days}d} in the last {days} days",
     he="הוצאה של {spend_{days}d} ב-{days} הימים האחרונים",
+    zero_en="Spent nothing in the last {days} days",
+    zero_he="לא נרשמה הוצאה ב-{days} הימים האחרונים",
 )
 def spend(rows: Rows, days: int) -> Floats:
     """Value of orders in the last {days} days, refunds not taken off."""
@@ -58,8 +62,10 @@ def spend(rows: Rows, days: int) -> Floats:
     direction=-1,
     needs=_NEEDS,
     windows=(365,),
-    en="Spent {net_spend_{days}d} in the last {days} days, refunds taken off",
-    he="הוצאה של {net_spend_{days}d} ב-{days} הימים האחרונים, בניכוי החזרים",
+    en="Net spend of {net_spend_{days}d} in the last {days} days, after refunds",
+    he="הוצאה נטו של {net_spend_{days}d} ב-{days} הימים האחרונים, בניכוי החזרים",
+    zero_en="No spend in the last {days} days, after refunds",
+    zero_he="לא נרשמה הוצאה ב-{days} הימים האחרונים, בניכוי החזרים",
 )
 def net_spend(rows: Rows, days: int) -> Floats:
     """Value of orders in the last {days} days, less that of refunds and cancellations."""
@@ -72,8 +78,8 @@ def net_spend(rows: Rows, days: int) -> Floats:
     unit=MONEY,
     needs=_NEEDS,
     windows=(365,),
-    en="{order_value_mean_{days}d} an order on average",
-    he="{order_value_mean_{days}d} להזמנה בממוצע",
+    en="An order comes to {order_value_mean_{days}d} on average",
+    he="הזמנה מסתכמת בממוצע ב-{order_value_mean_{days}d}",
     missing_en=_NONE_EN,
     missing_he=_NONE_HE,
 )
@@ -86,8 +92,8 @@ def order_value_mean(rows: Rows, days: int) -> Floats:
     unit=MONEY,
     needs=_NEEDS,
     windows=(365,),
-    en="{order_value_median_{days}d} for a usual order",
-    he="{order_value_median_{days}d} להזמנה רגילה",
+    en="A usual order comes to {order_value_median_{days}d}",
+    he="הזמנה רגילה מסתכמת ב-{order_value_median_{days}d}",
     missing_en=_NONE_EN,
     missing_he=_NONE_HE,
 )
@@ -101,7 +107,7 @@ def order_value_median(rows: Rows, days: int) -> Floats:
     needs=_NEEDS,
     usual="order_value_median_365d",
     en="The last order came to {order_value_last}",
-    he="ההזמנה האחרונה הייתה בסך {order_value_last}",
+    he="ההזמנה האחרונה הסתכמה ב-{order_value_last}",
     missing_en="The last order's value is not known",
     missing_he="סכום ההזמנה האחרונה אינו ידוע",
 )
@@ -114,10 +120,12 @@ def order_value_last(rows: Rows) -> Floats:
     unit=TIMES,
     direction=-1,
     needs=_NEEDS,
-    en="{orders_90d} in the last 90 days, {order_ratio_90d} the usual",
-    he="{orders_90d} ב-90 הימים האחרונים, {order_ratio_90d} מהרגיל",
-    missing_en=_NEW_EN,
-    missing_he=_NEW_HE,
+    en="{orders_90d} in the last 90 days, {order_ratio_90d}",
+    he="{orders_90d} ב-90 הימים האחרונים, {order_ratio_90d}",
+    zero_en="No orders in the last 90 days, unlike before",
+    zero_he="אין הזמנות ב-90 הימים האחרונים, בשונה מבעבר",
+    missing_en=("{orders_90d} in the last 90 days, none in the nine months before", _NEW_EN),
+    missing_he=("{orders_90d} ב-90 הימים האחרונים, וללא הזמנות בתשעת החודשים שקדמו להם", _NEW_HE),
 )
 def order_ratio_90d(rows: Rows) -> Floats:
     """Orders in the last 90 days, against the mean of the three 90 days before."""
@@ -128,8 +136,10 @@ def order_ratio_90d(rows: Rows) -> Floats:
     unit=TIMES,
     direction=-1,
     needs=_NEEDS,
-    en="Spent {spend_90d} in the last 90 days, {spend_ratio_90d} the usual",
-    he="הוצאה של {spend_90d} ב-90 הימים האחרונים, {spend_ratio_90d} מהרגיל",
+    en="Spent {spend_90d} in the last 90 days, {spend_ratio_90d}",
+    he="הוצאה של {spend_90d} ב-90 הימים האחרונים, {spend_ratio_90d}",
+    zero_en="Spent nothing in the last 90 days, unlike before",
+    zero_he="לא נרשמה הוצאה ב-90 הימים האחרונים, בשונה מבעבר",
     missing_en=_NEW_EN,
     missing_he=_NEW_HE,
 )

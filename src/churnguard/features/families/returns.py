@@ -29,7 +29,9 @@ def refunds(rows: Rows, days: int) -> Floats:
     needs=_REFUNDS,
     windows=(365,),
     en="{refund_value_{days}d} refunded in the last {days} days",
-    he="{refund_value_{days}d} הוחזרו ב-{days} הימים האחרונים",
+    he="החזרים בסך {refund_value_{days}d} ב-{days} הימים האחרונים",
+    zero_en="Nothing refunded in the last {days} days",
+    zero_he="אין החזרים ב-{days} הימים האחרונים",
 )
 def refund_value(rows: Rows, days: int) -> Floats:
     """Value of refunds in the last {days} days."""
@@ -43,6 +45,8 @@ def refund_value(rows: Rows, days: int) -> Floats:
     windows=(365,),
     en="{refund_share_{days}d} of spend was refunded in the last {days} days",
     he="{refund_share_{days}d} מההוצאה הוחזרו ב-{days} הימים האחרונים",
+    zero_en="Nothing refunded in the last {days} days",
+    zero_he="אין החזרים ב-{days} הימים האחרונים",
     missing_en="Nothing bought in the last {days} days",
     missing_he="אין רכישות ב-{days} הימים האחרונים",
 )
@@ -57,8 +61,8 @@ def refund_share(rows: Rows, days: int) -> Floats:
     needs=_REFUNDS,
     en="Last refund {days_since_refund} ago",
     he="החזר אחרון לפני {days_since_refund}",
-    missing_en="No refund so far",
-    missing_he="עד כה ללא החזרים",
+    missing_en="No refund on record",
+    missing_he="לא נרשמו החזרים",
 )
 def days_since_refund(rows: Rows) -> Floats:
     """Days since the last refund."""

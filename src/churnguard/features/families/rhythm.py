@@ -12,6 +12,8 @@ from churnguard.features.units import DAYS, DEVIATIONS, TIMES
 _NEEDS = ("order_completed",)
 _ONE_EN = "Last order {days_since_order} ago; too few orders for a habit"
 _ONE_HE = "הזמנה אחרונה לפני {days_since_order}; מעט מדי הזמנות כדי לזהות הרגל"
+_NONE_EN = "No order on record"
+_NONE_HE = "לא נרשמה הזמנה"
 _FEW_EN = "Too few orders to show a habit"
 _FEW_HE = "מעט מדי הזמנות כדי לזהות הרגל"
 
@@ -29,10 +31,10 @@ def _gaps(rows: Rows) -> Gaps:
     direction=1,
     needs=_NEEDS,
     usual="order_gap_median",
-    en="Last order {days_since_order} ago; usually every {order_gap_median}",
-    he="הזמנה אחרונה לפני {days_since_order}; בדרך כלל כל {order_gap_median}",
-    missing_en=_ONE_EN,
-    missing_he=_ONE_HE,
+    en="Last order {days_since_order} ago; usually {order_gap_median:every}",
+    he="הזמנה אחרונה לפני {days_since_order}; בדרך כלל {order_gap_median:every}",
+    missing_en=(_ONE_EN, _NONE_EN),
+    missing_he=(_ONE_HE, _NONE_HE),
 )
 def days_since_order(rows: Rows) -> Floats:
     """Days since the last order."""
@@ -43,8 +45,8 @@ def days_since_order(rows: Rows) -> Floats:
     unit=DAYS,
     direction=1,
     needs=_NEEDS,
-    en="Orders every {order_gap_mean} on average",
-    he="הזמנה כל {order_gap_mean} בממוצע",
+    en="Orders {order_gap_mean:every} on average",
+    he="הזמנה {order_gap_mean:every} בממוצע",
     missing_en=_FEW_EN,
     missing_he=_FEW_HE,
 )
@@ -56,8 +58,8 @@ def order_gap_mean(rows: Rows) -> Floats:
 @signal(
     unit=DAYS,
     needs=_NEEDS,
-    en="Time between orders varies by {order_gap_sd} around {order_gap_mean}",
-    he="הזמן בין הזמנות משתנה ב-{order_gap_sd} סביב {order_gap_mean}",
+    en="Orders {order_gap_mean:every} on average, give or take {order_gap_sd}",
+    he="הזמנה {order_gap_mean:every} בממוצע, בסטייה של {order_gap_sd}",
     missing_en=_FEW_EN,
     missing_he=_FEW_HE,
 )
@@ -69,8 +71,8 @@ def order_gap_sd(rows: Rows) -> Floats:
 @signal(
     unit=DAYS,
     needs=_NEEDS,
-    en="Usually orders every {order_gap_median}",
-    he="בדרך כלל הזמנה כל {order_gap_median}",
+    en="Usually orders {order_gap_median:every}",
+    he="בדרך כלל הזמנה {order_gap_median:every}",
     missing_en=_FEW_EN,
     missing_he=_FEW_HE,
 )
@@ -96,10 +98,10 @@ def order_gap_longest(rows: Rows) -> Floats:
     unit=TIMES,
     direction=1,
     needs=_NEEDS,
-    en="Last order {days_since_order} ago; usually every {order_gap_median}",
-    he="הזמנה אחרונה לפני {days_since_order}; בדרך כלל כל {order_gap_median}",
-    missing_en=_ONE_EN,
-    missing_he=_ONE_HE,
+    en="Last order {days_since_order} ago; usually {order_gap_median:every}",
+    he="הזמנה אחרונה לפני {days_since_order}; בדרך כלל {order_gap_median:every}",
+    missing_en=(_ONE_EN, _NONE_EN),
+    missing_he=(_ONE_HE, _NONE_HE),
 )
 def order_gap_ratio(rows: Rows) -> Floats:
     """Days since the last order, as a multiple of the customer's own median gap."""
@@ -110,10 +112,10 @@ def order_gap_ratio(rows: Rows) -> Floats:
     unit=DEVIATIONS,
     direction=1,
     needs=_NEEDS,
-    en="Last order {days_since_order} ago; usually every {order_gap_median}",
-    he="הזמנה אחרונה לפני {days_since_order}; בדרך כלל כל {order_gap_median}",
-    missing_en=_ONE_EN,
-    missing_he=_ONE_HE,
+    en="Last order {days_since_order} ago; usually {order_gap_median:every}",
+    he="הזמנה אחרונה לפני {days_since_order}; בדרך כלל {order_gap_median:every}",
+    missing_en=(_ONE_EN, _NONE_EN),
+    missing_he=(_ONE_HE, _NONE_HE),
 )
 def order_gap_z(rows: Rows) -> Floats:
     """Days since the last order less the median gap, in robust standard deviations of the gaps.
@@ -129,8 +131,8 @@ def order_gap_z(rows: Rows) -> Floats:
     needs=_NEEDS,
     en="Last order {days_since_order} ago; the longest break so far was {order_gap_longest}",
     he="הזמנה אחרונה לפני {days_since_order}; ההפסקה הארוכה ביותר עד כה: {order_gap_longest}",
-    missing_en=_ONE_EN,
-    missing_he=_ONE_HE,
+    missing_en=(_ONE_EN, _NONE_EN),
+    missing_he=(_ONE_HE, _NONE_HE),
 )
 def order_silence_to_longest(rows: Rows) -> Floats:
     """Days since the last order, as a multiple of the longest gap the customer came back from."""

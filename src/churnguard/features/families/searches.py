@@ -34,7 +34,7 @@ def searches(rows: Rows, days: int) -> Floats:
     needs=_NEEDS,
     windows=(30,),
     en="{searches_empty_{days}d} without a result in the last {days} days",
-    he="חיפושים ללא תוצאות ב-{days} הימים האחרונים: {searches_empty_{days}d}",
+    he="{searches_empty_{days}d} ללא תוצאות ב-{days} הימים האחרונים",
 )
 def searches_empty(rows: Rows, days: int) -> Floats:
     """Searches without a result in the last {days} days."""
@@ -48,8 +48,10 @@ def searches_empty(rows: Rows, days: int) -> Floats:
     windows=(90,),
     en="{searches_empty_share_{days}d} of searches found nothing in the last {days} days",
     he="{searches_empty_share_{days}d} מהחיפושים היו ללא תוצאות ב-{days} הימים האחרונים",
-    missing_en="No searches in the last {days} days",
-    missing_he="אין חיפושים ב-{days} הימים האחרונים",
+    zero_en="Every search in the last {days} days found something",
+    zero_he="כל החיפושים ב-{days} הימים האחרונים הניבו תוצאות",
+    missing_en="No searches with counted results in the last {days} days",
+    missing_he="אין חיפושים עם מספר תוצאות ידוע ב-{days} הימים האחרונים",
 )
 def searches_empty_share(rows: Rows, days: int) -> Floats:
     """Share of searches without a result in the last {days} days, where results are counted."""
@@ -61,8 +63,10 @@ def searches_empty_share(rows: Rows, days: int) -> Floats:
     unit=SEARCHES,
     direction=1,
     needs=_NEEDS,
-    en="{searches_empty_streak} in a row without a result",
-    he="חיפושים אחרונים ברצף ללא תוצאות: {searches_empty_streak}",
+    en="Most recently {searches_empty_streak} without a result",
+    he="לאחרונה {searches_empty_streak} ללא תוצאות",
+    zero_en="No searches without a result of late",
+    zero_he="אין לאחרונה חיפושים ללא תוצאות",
 )
 def searches_empty_streak(rows: Rows) -> Floats:
     """Searches without a result in a row, up to the newest, in the last 90 days."""
@@ -75,8 +79,8 @@ def searches_empty_streak(rows: Rows) -> Floats:
     needs=_NEEDS,
     en="Last search {days_since_search} ago",
     he="חיפוש אחרון לפני {days_since_search}",
-    missing_en="No search so far",
-    missing_he="עד כה ללא חיפושים",
+    missing_en="No search on record",
+    missing_he="לא נרשמו חיפושים",
 )
 def days_since_search(rows: Rows) -> Floats:
     """Days since the last search."""

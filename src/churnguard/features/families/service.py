@@ -14,8 +14,8 @@ from churnguard.features.units import DAYS, NUMBER, TICKETS
 
 _TICKETS = ("support_ticket_opened",)
 _SURVEYS = ("survey_answered",)
-_NONE_EN = "No survey answered so far"
-_NONE_HE = "עד כה לא נענה אף סקר"
+_NONE_EN = "No survey answer on record"
+_NONE_HE = "לא נרשמו תשובות לסקרים"
 
 
 def _surveys(rows: Rows) -> EventRows:
@@ -27,7 +27,9 @@ def _surveys(rows: Rows) -> EventRows:
     direction=1,
     needs=_TICKETS,
     en="{tickets_open} still open",
-    he="פתוח כעת: {tickets_open}",
+    he="{tickets_open} בטיפול כעת",
+    zero_en="No open service requests",
+    zero_he="אין פניות פתוחות לשירות",
 )
 def tickets_open(rows: Rows) -> Floats:
     """Service requests opened less those closed, at least 0."""
@@ -51,10 +53,10 @@ def tickets(rows: Rows, days: int) -> Floats:
 @signal(
     unit=DAYS,
     needs=_TICKETS,
-    en="Last service request {days_since_ticket_opened} ago; {tickets_open} still open",
-    he="פנייה אחרונה לשירות לפני {days_since_ticket_opened}; פתוח כעת: {tickets_open}",
-    missing_en="No service request so far",
-    missing_he="עד כה ללא פניות לשירות",
+    en="Last service request {days_since_ticket_opened} ago; {tickets_open} open now",
+    he="פנייה אחרונה לשירות לפני {days_since_ticket_opened}; {tickets_open} בטיפול כעת",
+    missing_en="No service request on record",
+    missing_he="לא נרשמו פניות לשירות",
 )
 def days_since_ticket_opened(rows: Rows) -> Floats:
     """Days since a service request was last opened."""
@@ -81,10 +83,10 @@ def survey_last(rows: Rows) -> Floats:
     direction=-1,
     needs=_SURVEYS,
     windows=(365,),
-    en="Survey answers of {survey_mean_{days}d} on average in the last {days} days",
+    en="Survey answers average {survey_mean_{days}d} in the last {days} days",
     he="ממוצע התשובות בסקרים ב-{days} הימים האחרונים: {survey_mean_{days}d}",
-    missing_en=_NONE_EN,
-    missing_he=_NONE_HE,
+    missing_en="No survey answered in the last {days} days",
+    missing_he="אין תשובות לסקרים ב-{days} הימים האחרונים",
 )
 def survey_mean(rows: Rows, days: int) -> Floats:
     """Mean score of the surveys answered in the last {days} days."""
@@ -95,10 +97,12 @@ def survey_mean(rows: Rows, days: int) -> Floats:
     unit=NUMBER,
     direction=-1,
     needs=_SURVEYS,
-    en="The last survey answer differs from the one before by {survey_change}",
-    he="השינוי בין שני הסקרים האחרונים: {survey_change}",
+    en="The last survey answer changed by {survey_change} from the one before",
+    he="שינוי בין שתי התשובות האחרונות בסקרים: {survey_change}",
+    zero_en="The last two survey answers are the same",
+    zero_he="שתי התשובות האחרונות בסקרים זהות",
     missing_en="Fewer than two survey answers",
-    missing_he="פחות משני סקרים שנענו",
+    missing_he="פחות משתי תשובות לסקרים",
 )
 def survey_change(rows: Rows) -> Floats:
     """Score of the last survey less that of the one before."""
@@ -109,7 +113,7 @@ def survey_change(rows: Rows) -> Floats:
     unit=NUMBER,
     direction=-1,
     needs=_SURVEYS,
-    en="Would recommend the shop: {nps_last} of 10",
+    en="Would recommend the shop: {nps_last} out of 10",
     he="נכונות להמליץ על החנות: {nps_last} מתוך 10",
     missing_en=_NONE_EN,
     missing_he=_NONE_HE,

@@ -7,8 +7,8 @@ from churnguard.features.signal import signal
 from churnguard.features.units import DAYS, NUMBER
 
 _NEEDS = ("order_completed",)
-_NONE_EN = "No order yet"
-_NONE_HE = "עדיין אין הזמנות"
+_NONE_EN = "No order on record"
+_NONE_HE = "לא נרשמה הזמנה"
 
 
 @signal(
@@ -32,7 +32,7 @@ def days_since_first_order(rows: Rows) -> Floats:
     en="The second order came {days_first_to_second_order} after the first",
     he="ההזמנה השנייה הגיעה {days_first_to_second_order} אחרי הראשונה",
     missing_en="No second order so far",
-    missing_he="עד כה ללא הזמנה שנייה",
+    missing_he="עדיין לא נרשמה הזמנה שנייה",
 )
 def days_first_to_second_order(rows: Rows) -> Floats:
     """Days from the first order to the second, those within a day of the first not counted."""
@@ -44,8 +44,8 @@ def days_first_to_second_order(rows: Rows) -> Floats:
     unit=NUMBER,
     direction=-1,
     needs=_NEEDS,
-    en="{orders_per_month} orders a month since the first",
-    he="{orders_per_month} הזמנות בחודש מאז הראשונה",
+    en="Orders a month since the first: {orders_per_month}",
+    he="הזמנות בחודש מאז ההזמנה הראשונה: {orders_per_month}",
     missing_en=_NONE_EN,
     missing_he=_NONE_HE,
 )

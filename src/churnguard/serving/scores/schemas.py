@@ -40,8 +40,8 @@ EXAMPLE: dict[str, Any] = {
             "value": 3.4,
             "usual": 1.0,
             "text": {
-                "en": "Last seen 24 days ago; usually every 7",
-                "he": "ביקור אחרון לפני 24 ימים; בדרך כלל כל 7",
+                "en": "Last seen 24 days ago; usually every 7 days",
+                "he": "התחברות אחרונה לפני 24 יום; בדרך כלל כל 7 ימים",
             },
         }
     ],
