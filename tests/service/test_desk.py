@@ -211,6 +211,41 @@ def test_a_customers_page_says_what_the_number_means(desk):
     assert "1 order in the past year" in html
 
 
+@pytest.mark.parametrize(
+    ("risk", "interval", "said", "not_said"),
+    [
+        (0.998, (0.971, 0.999), ["Nearly all", "do not order", "at least 97 of 100"], "100 of 100"),
+        (0.998, (0.996, 0.999), ["Nearly all", "do not order"], "nine times in ten"),
+        (0.002, (0.001, 0.03), ["Nearly all", "order again", "at most 3 of 100"], "0 of 100 c"),
+        (0.712, (0.711, 0.713), ["71 of 100 customers"], "nine times in ten"),
+    ],
+)
+def test_a_risk_near_certainty_is_told_in_words(make_client, risk, interval, said, not_said):
+    """Nobody writes "100 of 100; between 100 and 100"; a range of one number is left out."""
+    score = build_score("C1", churn_risk=risk, interval=interval)
+    html = make_client(fake_shop([score]), open_desk=True).get("/desk/customers/C1", headers=PAGE)
+    assert all(text in html.text for text in said)
+    assert not_said not in html.text
+
+
+def test_reasons_below_half_a_point_are_folded_away(make_client):
+    """Still there with their sum, so that all of them lead to the risk."""
+    effects = {"a": 0.18, "b": -0.006, "c": 0.004, "d": -0.001}
+    reasons = tuple(
+        build_reason(code, effect=points * 4, effect_points=points, text={"en": f"Reason {code}"})
+        for code, points in effects.items()
+    )
+    client = make_client(fake_shop([build_score("C1", reasons=reasons)]), open_desk=True)
+    page = client.get("/desk/customers/C1?format=json").json()
+    assert [reason["code"] for reason in page["reasons"]] == ["a", "b"]
+    assert [reason["code"] for reason in page["smaller_reasons"]] == ["c", "d"]
+    shown, _, folded = client.get("/desk/customers/C1", headers=PAGE).text.partition("<details")
+    assert "Reason b" in shown
+    assert "Reason c" not in shown
+    assert 'Smaller reasons (2), together <bdi dir="ltr">+0.3</bdi>' in folded
+    assert "Reason d" in folded
+
+
 def test_the_same_page_in_hebrew(desk):
     html = desk.get("/desk/customers/C1", headers={**PAGE, "Accept-Language": "he"}).text
     assert '<html lang="he" dir="rtl">' in html

@@ -75,6 +75,7 @@ def test_numbers_follow_cldr_and_the_shops_currency():
     assert "₪" in hebrew.money(9.4)
     assert english.number(1234567) == "1,234,567"
     assert (english.points(0.187), english.points(-0.0432)) == ("+18.7", "\N{MINUS SIGN}4.3")
+    assert (english.points(0.0004), english.points(-0.0004)) == ("0.0", "0.0")
 
 
 def test_a_yen_has_no_cents():

@@ -88,8 +88,10 @@ class Language:
         return str(numbers.format_percent(share, "0%", locale=self.locale))
 
     def points(self, share: float) -> str:
-        """Write a change of risk in points, with its sign."""
-        text = numbers.format_decimal(share * 100, "+0.0;-0.0", locale=self.locale)
+        """Write a change of risk in points, with its sign; what rounds to nothing has none."""
+        points = round(share * 100, 1)
+        pattern = "+0.0;-0.0" if points else "0.0"
+        text = numbers.format_decimal(points + 0.0, pattern, locale=self.locale)
         return str(text).replace("-", "\N{MINUS SIGN}")
 
     def money(self, amount: float) -> str:

@@ -22,6 +22,7 @@ from churnguard.serving.desk.languages import N_, Language
 from churnguard.serving.door import Door
 
 ROWS = 25
+HALF_A_POINT = 0.005
 BANDS = {"high": N_("High"), "medium": N_("Medium"), "low": N_("Low")}
 SHOWN = {"open": N_("Open"), "done": N_("Handled"), "all": N_("All")}
 SORTS = {"expected_gain": N_("Expected gain"), "risk": N_("Risk")}
@@ -197,8 +198,8 @@ class CustomerPage:
         In words; empty where unknown.
     why_no_number : str
         Why there is no risk; empty when there is one.
-    reasons : tuple of ReasonView
-        Strongest first; raising and protecting together.
+    reasons, smaller_reasons : tuple of ReasonView
+        Strongest first, raising and protecting together; apart, those below half a point.
     has_reasons : bool
         Whether reasons could be had.
     action : ActionView or None
@@ -229,6 +230,7 @@ class CustomerPage:
     segment_meaning: str
     why_no_number: str
     reasons: tuple[ReasonView, ...]
+    smaller_reasons: tuple[ReasonView, ...]
     has_reasons: bool
     action: ActionView | None
     outcome: str
@@ -372,6 +374,7 @@ def customer_page(door: Door, words: Words, customer_id: str, *, back: str) -> C
     action = _action(score.action, words) if score and score.action else None
     segment, meaning = words.segment(score.segment if score else None)
     orders = [moment for moment in story.moments if moment.event == "order_completed"]
+    strong, smaller = _reasons(score, words)
     return CustomerPage(
         customer_id=customer_id,
         score=score,
@@ -380,7 +383,8 @@ def customer_page(door: Door, words: Words, customer_id: str, *, back: str) -> C
         segment=segment,
         segment_meaning=meaning,
         why_no_number=words.say(STATUS_REASONS.get((score and score.status_reason) or "", "")),
-        reasons=_reasons(score, words),
+        reasons=strong,
+        smaller_reasons=smaller,
         has_reasons=bool(score and score.reasons is not None),
         action=action,
         outcome=_outcome(story, words),
@@ -439,7 +443,10 @@ def _of_a_hundred(score: Score | None) -> tuple[int, int, int] | None:
     return round(low * 100), round(score.churn_risk * 100), round(high * 100)
 
 
-def _reasons(score: Score | None, words: Words) -> tuple[ReasonView, ...]:
+def _reasons(
+    score: Score | None, words: Words
+) -> tuple[tuple[ReasonView, ...], tuple[ReasonView, ...]]:
+    """Return the strong reasons and the smaller ones, all bars on one scale."""
     reasons = score.reasons if score and score.reasons else ()
     longest = max((abs(reason.effect_points) for reason in reasons), default=0.0) or 1.0
 
@@ -453,7 +460,9 @@ def _reasons(score: Score | None, words: Words) -> tuple[ReasonView, ...]:
         )
 
     strongest = sorted(reasons, key=lambda reason: -abs(reason.effect))
-    return tuple(view(reason) for reason in strongest if reason.effect)
+    views = [view(reason) for reason in strongest if reason.effect]
+    strong = tuple(reason for reason in views if abs(reason.points) >= HALF_A_POINT)
+    return strong, tuple(views[len(strong) :])
 
 
 def _outcome(story: CustomerStory, words: Words) -> str:

@@ -120,6 +120,7 @@ class Renderer:
         for name in ("number", "percent", "points", "money", "day", "moment", "month"):
             environment.filters[name] = getattr(language, name)
         environment.filters["bdi"] = isolate
+        environment.filters["ltr"] = Markup('<bdi dir="ltr">{}</bdi>').format
         environment.filters["slots"] = mark_slots
         environment.filters["segment"] = lambda text: quote(text, safe="")
         environment.globals["style_version"] = self.style_version
