@@ -238,7 +238,7 @@ def _known(entry: Mapping[str, Any]) -> Signal:
     raise BundleMismatch(
         f"The bundle uses version {entry['version']} of the signal '{entry['name']}', "
         f"and here it is version {candidates[-1].version} with other code.",
-        hint="Install the version of ChurnGuard that made the bundle, or train again.",
+        hint="Install the ChurnGuard that made the bundle, or train and promote a new one.",
     )
 
 

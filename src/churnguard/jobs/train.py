@@ -83,10 +83,13 @@ class TrainingReport:
             f"{self.rows} rows of {self.customers} customers at {self.cutoffs} cutoffs, "
             f"{self.signals} signals; labels through {iso(self.labels_through)}",
             *(f"left out: {why}" for why in self.left_out.values()),
-            f"registered as version {self.version}, "
-            + ("champion now" if self.promoted else "not promoted"),
+            f"registered as version {self.version}"
+            + (", champion now" if self.promoted else f"; {_HOW_TO_PROMOTE.format(self.version)}"),
         ]
         return "\n".join(lines)
+
+
+_HOW_TO_PROMOTE = "'churnguard models promote {} --approved-by NAME' makes it champion"
 
 
 def train(

@@ -113,7 +113,7 @@ def load_scorer(folder: Path, values: Mapping[str, Any], names: Sequence[str]) -
     if kind not in KINDS:
         raise BundleMismatch(
             f"The bundle's scorer is of the kind '{kind}', which this version does not know.",
-            hint="Serve it with the version of ChurnGuard that made it, or train again.",
+            hint="Serve it with the ChurnGuard that made it, or train and promote a new one.",
         )
     return KINDS[kind].loader()(folder, values, names)
 
