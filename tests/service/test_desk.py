@@ -230,7 +230,7 @@ def test_a_risk_near_certainty_is_told_in_words(make_client, risk, interval, sai
 
 def test_reasons_below_half_a_point_are_folded_away(make_client):
     """Still there with their sum, so that all of them lead to the risk."""
-    effects = {"a": 0.18, "b": -0.006, "c": 0.004, "d": -0.001}
+    effects = {"a": 0.18, "b": -0.0046, "c": 0.004, "d": -0.001}
     reasons = tuple(
         build_reason(code, effect=points * 4, effect_points=points, text={"en": f"Reason {code}"})
         for code, points in effects.items()

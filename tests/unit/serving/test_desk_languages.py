@@ -78,6 +78,13 @@ def test_numbers_follow_cldr_and_the_shops_currency():
     assert (english.points(0.0004), english.points(-0.0004)) == ("0.0", "0.0")
 
 
+def test_near_certainty_is_said_in_words_where_signs_would_be_mirrored():
+    """In text from right to left, ">99%" would be read as less than 99%."""
+    assert LANGUAGES["en"].percent(0.999) == ">99%"
+    assert LANGUAGES["he"].percent(0.999) == "מעל 99%"
+    assert LANGUAGES["he"].percent(0.001) == "פחות מ-1%"
+
+
 def test_a_yen_has_no_cents():
     assert read_languages(currency="JPY", timezone="UTC")["en"].money(9.4) == "¥9"
 

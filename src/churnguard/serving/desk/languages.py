@@ -79,10 +79,14 @@ class Language:
         ('71%', '>99%', '<1%')
         """
         if 0 < share < 0.005:
-            return "<" + self._whole(0.01)
+            return self._bound(N_("<%(share)s"), 0.01)
         if 0.995 < share < 1:
-            return ">" + self._whole(0.99)
+            return self._bound(N_(">%(share)s"), 0.99)
         return self._whole(share)
+
+    def _bound(self, text: str, share: float) -> str:
+        """Say in words where a sign would be read the wrong way round."""
+        return str(self.words.gettext(text)) % {"share": self._whole(share)}
 
     def _whole(self, share: float) -> str:
         return str(numbers.format_percent(share, "0%", locale=self.locale))

@@ -22,7 +22,7 @@ from churnguard.serving.desk.languages import N_, Language
 from churnguard.serving.door import Door
 
 ROWS = 25
-HALF_A_POINT = 0.005
+STRONG_POINTS = 0.5
 BANDS = {"high": N_("High"), "medium": N_("Medium"), "low": N_("Low")}
 SHOWN = {"open": N_("Open"), "done": N_("Handled"), "all": N_("All")}
 SORTS = {"expected_gain": N_("Expected gain"), "risk": N_("Risk")}
@@ -461,8 +461,13 @@ def _reasons(
 
     strongest = sorted(reasons, key=lambda reason: -abs(reason.effect))
     views = [view(reason) for reason in strongest if reason.effect]
-    strong = tuple(reason for reason in views if abs(reason.points) >= HALF_A_POINT)
+    strong = tuple(reason for reason in views if _is_strong(reason))
     return strong, tuple(views[len(strong) :])
+
+
+def _is_strong(reason: ReasonView) -> bool:
+    """Tell whether a reason shows half a point or more, as points are shown."""
+    return round(abs(reason.points) * 100, 1) >= STRONG_POINTS
 
 
 def _outcome(story: CustomerStory, words: Words) -> str:
