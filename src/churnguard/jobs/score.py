@@ -246,5 +246,6 @@ def _report(run: ScoreRun, scores: Sequence[Score], currency: str, out: Path | N
 
 
 def _counts(what: str, counts: dict[str, int]) -> str:
-    line = f"{what}: " + (", ".join(f"{n:,} {name}" for name, n in counts.items()) or "none")
-    return fill(line, width=100, subsequent_indent=" " * (len(what) + 2))
+    counted = ", ".join(f"{n:,}\u00a0{name}" for name, n in counts.items()) or "none"
+    lines = fill(f"{what}: {counted}", width=100, subsequent_indent=" " * (len(what) + 2))
+    return lines.replace("\u00a0", " ")
