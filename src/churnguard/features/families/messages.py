@@ -67,7 +67,7 @@ def days_since_email_opened(rows: Rows) -> Floats:
     he="{emails_clicked_{days}d} על קישורים בהודעות דוא״ל ב-{days} הימים האחרונים",
 )
 def emails_clicked(rows: Rows, days: int) -> Floats:
-    """Clicks on e-mail links in the last {days} days."""
+    """Clicks on links in e-mails in the last {days} days."""
     return rows.events("email_link_clicked").count(days)
 
 
