@@ -66,6 +66,7 @@ def told(name: str, family: str) -> Signal:
         needs=(),
         sentence={"en": f"It is {{{name}}}", "he": f"הערך הוא {{{name}}}"},
         missing={"en": "It is not known", "he": "לא ידוע"},
+        zero={"en": "", "he": ""},
         usual=None,
         told_as=None,
         days=None,
