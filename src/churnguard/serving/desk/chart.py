@@ -93,7 +93,7 @@ def draw(moments: Sequence[Moment], *, until: datetime, timezone: str) -> Chart 
         tickets=tuple(place(m.at) for m in seen if m.event == "support_ticket_opened"),
         months=tuple((place(month), month) for month in _months(start, until, timezone)),
         silence=(place(last), _RIGHT),
-        silent_days=(until - last).days,
+        silent_days=round((until - last) / timedelta(days=1)),
     )
 
 
