@@ -61,11 +61,14 @@ def served(journey: Journey) -> Iterator[str]:
     """The API of the journey's project, in a process of its own."""
     command = [sys.executable, "-m", "churnguard.cli", "serve", "--port", "0"]
     process = subprocess.Popen(
-        [*command, "--project", str(journey.root)], stderr=subprocess.PIPE, text=True
+        [*command, "--project", str(journey.root)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
-    assert process.stderr is not None
+    assert process.stdout is not None
     try:
-        for line in process.stderr:
+        for line in process.stdout:
             if "http://" in line:
                 yield "http://" + line.split("http://")[1].split("/")[0]
                 break
@@ -74,7 +77,7 @@ def served(journey: Journey) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(timeout=20)
-        process.stderr.close()
+        process.stdout.close()
 
 
 def ask(url: str, key: str | None, body: Any = None) -> tuple[int, Any]:
