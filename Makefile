@@ -61,4 +61,6 @@ $(READY): $(UV) requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
 	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	@$(UV) pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps --editable .
+	@$(BIN)/python -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' \
+		|| { echo "LightGBM needs libgomp: apt-get install libgomp1"; exit 1; }
 	@touch $@
