@@ -50,6 +50,15 @@ class FeatureRows:
     def __len__(self) -> int:
         return len(self.values)
 
+    def take(self, places: Ints) -> FeatureRows:
+        """Return some of the rows, by place."""
+        return FeatureRows(
+            np.ascontiguousarray(self.values[places]),
+            self.names,
+            self.customer_ids[places],
+            self.cutoffs[places],
+        )
+
     def to_arrow(self) -> pa.Table:
         """Return a table of ``customer_id``, ``cutoff`` and one column a signal (NaN as null)."""
         columns = [

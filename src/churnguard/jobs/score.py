@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from textwrap import fill
 from typing import Any
@@ -27,6 +29,7 @@ from churnguard.scoring.score import Score
 
 _MOST_REASONS = 100_000
 _SHARE_WITH_REASONS = 0.1
+_FEWEST_REASONS = 500
 
 
 @dataclass(frozen=True)
@@ -114,12 +117,15 @@ def score_everybody(
     cutoff = as_of or shop.clock()
     champion = champion_for(shop, as_of)
     rows = list(_rows(shop, champion, cutoff, progress))
-    explain = _worth_explaining(rows, champion, shop.settings.reasons_top)
     context = scoring_context(shop, champion, as_of=cutoff)
     scores: list[Score] = []
     for done, part in enumerate(rows, start=1):
-        scores += _compose(shop, context, part, cutoff, explain)
+        scores += _compose(shop, context, part, cutoff)
         progress("scoring customers", done, len(rows))
+    explained = _worth_explaining(scores, shop.settings.reasons_top)
+    progress("explaining the most worthwhile", 0, None)
+    told = _with_reasons(shop, context, rows, cutoff, explained=explained)
+    scores = [told.get(score.customer_id, score) for score in scores]
     scores += _without_events(shop, context, scores, cutoff)
     scores.sort(key=lambda score: score.customer_id)
     run = ScoreRun(
@@ -176,17 +182,37 @@ def _rows(
             yield feature_rows(Timeline.from_arrow(events), champion, as_of=cutoff)
 
 
-def _worth_explaining(
-    rows: Sequence[FeatureRows], champion: LoadedChampion, top: int | None
-) -> frozenset[str]:
-    """Return the customers of highest risk, as many as the settings give reasons to."""
-    ids = [customer_id for part in rows for customer_id in part.customer_ids]
-    if not ids:
-        return frozenset()
-    margins = np.concatenate([champion.bundle.model.margins(part.values) for part in rows])
-    count = min(int(np.ceil(len(ids) * _SHARE_WITH_REASONS)), _MOST_REASONS) if top is None else top
-    newest = np.lexsort((np.array(ids), -margins))[:count]
-    return frozenset(ids[place] for place in newest)
+def _worth_explaining(scores: Sequence[Score], top: int | None) -> frozenset[str]:
+    """Return whom the settings give reasons to: first in expected gain and first in risk, in turn.
+
+    Those are the two orders in which the at-risk list is read.
+    """
+    judged = [score for score in scores if score.churn_risk is not None and score.action]
+    share = min(math.ceil(len(scores) * _SHARE_WITH_REASONS), _MOST_REASONS)
+    count = max(share, _FEWEST_REASONS) if top is None else top
+    by_gain = sorted(judged, key=lambda s: -s.action.expected_gain if s.action else 0.0)
+    by_risk = sorted(judged, key=lambda s: -(s.churn_risk or 0.0))
+    in_turn = (s.customer_id for pair in zip(by_gain, by_risk, strict=True) for s in pair)
+    return frozenset(islice(dict.fromkeys(in_turn), count))
+
+
+def _with_reasons(
+    shop: Shop,
+    context: ScoringContext,
+    rows: Sequence[FeatureRows],
+    cutoff: datetime,
+    *,
+    explained: frozenset[str],
+) -> dict[str, Score]:
+    """Return the scores of some customers, with reasons; no number changes."""
+    told: dict[str, Score] = {}
+    for part in rows:
+        places = [i for i, customer in enumerate(part.customer_ids) if customer in explained]
+        if places:
+            some = part.take(np.array(places))
+            for score in _compose(shop, context, some, cutoff, explain=True):
+                told[score.customer_id] = score
+    return told
 
 
 def _compose(
@@ -194,7 +220,8 @@ def _compose(
     context: ScoringContext,
     rows: FeatureRows,
     cutoff: datetime,
-    explain: frozenset[str],
+    *,
+    explain: bool = False,
 ) -> list[Score]:
     ids = list(rows.customer_ids)
     book = {row["customer_id"]: row for row in shop.events.customers(ids).to_pylist()}

@@ -50,7 +50,8 @@ class Settings(BaseModel):
     control_share : float
         Share of customers held out of every action, so that lift can be learned.
     reasons_top : int or None
-        How many customers get reasons in a batch; None is the smaller of 10 % and 100,000.
+        How many customers get reasons in a batch, first in expected gain and first in risk in
+        turn; None is the smaller of 10 % and 100,000, and at least 500.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

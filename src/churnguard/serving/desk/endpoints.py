@@ -57,6 +57,8 @@ def get_list(  # noqa: PLR0917 - these are the filters of the form
     visitor = desk.gate.visitor(request)
     query = AtRiskQuery(
         band=band or None,
+        # Unasked, whoever is at low risk is left out: there is little to save.
+        min_risk=None if band else desk.door.shop.settings.bands[0],
         action=action or None,
         segment=segment or None,
         outcome=_one_of(SHOWN, outcome, "outcome"),
