@@ -94,6 +94,18 @@ def no_events(shop: Shop, folder: Path) -> object:
     return churnguard.train(shop, until=datetime.fromisoformat("2026-03-01T00:00+00:00"))
 
 
+def misspelt_rule(shop: Shop, folder: Path) -> object:
+    del folder
+    file = shop.root / "serving" / "playbook.toml"
+    text = file.read_text(encoding="utf-8").replace("tickets_open >= 1", "tickets_opn >= 1")
+    file.write_text(text, encoding="utf-8")
+    try:
+        return churnguard.train(shop)
+    except ChurnGuardError as error:
+        error.message = error.message.replace(str(file), "serving/playbook.toml")
+        raise
+
+
 def no_champion(shop: Shop, folder: Path) -> object:
     del folder
     return churnguard.score(shop, ["C1"])
@@ -101,7 +113,16 @@ def no_champion(shop: Shop, folder: Path) -> object:
 
 @pytest.mark.parametrize(
     "mistake",
-    [wrong_column, truncated_parquet, missing_file, one_class, too_young, no_events, no_champion],
+    [
+        wrong_column,
+        truncated_parquet,
+        missing_file,
+        one_class,
+        too_young,
+        no_events,
+        misspelt_rule,
+        no_champion,
+    ],
 )
 def test_a_mistake_is_answered_as_documented(
     mistake: Callable[[Shop, Path], object], shop: Shop, tmp_path: Path, page: str

@@ -20,6 +20,7 @@ from churnguard.jobs.lesson import Lesson, prepare_lesson
 from churnguard.jobs.ports import Progress, Shop, silent
 from churnguard.jobs.promote import promote as promote_version
 from churnguard.jobs.write_card import write_card
+from churnguard.policy.playbook import read_playbook, refuse_unknown_signals
 from churnguard.project.layout import Layout
 from churnguard.project.loader import load_catalogue, load_recipe
 from churnguard.project.secrets import signing_key
@@ -120,6 +121,8 @@ def train(
 
     Raises
     ------
+    PlaybookError
+        If a rule of the playbook looks at a signal that the catalogue does not have.
     NotEnoughHistory
         If the data are too thin; the message says what there is and what is needed.
     TrainingError
@@ -129,9 +132,10 @@ def train(
     """
     layout = Layout(shop.root)
     read, key = load_recipe(layout, recipe), signing_key(layout, shop.environ)
-    lesson = prepare_lesson(
-        shop, load_catalogue(layout), read, until=until or shop.clock(), progress=progress
-    )
+    catalogue = load_catalogue(layout)
+    playbook = read_playbook(layout.playbook)
+    refuse_unknown_signals(playbook, catalogue.names, file=layout.playbook)
+    lesson = prepare_lesson(shop, catalogue, read, until=until or shop.clock(), progress=progress)
     judged = backtest(
         lesson.dataset,
         read,

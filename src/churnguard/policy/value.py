@@ -12,11 +12,6 @@ from numpy.typing import NDArray
 DAYS_A_YEAR = 365
 CREDIBILITY_ORDERS = 0.5
 """``k`` of the credibility weight: with so many orders a customer's own spend counts half.
-
-Measured on Online Retail II, net spend of one year against the next, customers who stayed, cutoffs
-2010-09-01, 12-01 and 12-09: of 0, 0.5, 1, 2, 3, 5 and 10 it ranks customers best (rank correlation
-0.66, 0.69 and 0.70). Spend has a heavy tail, so the mean lies far above most customers, and more
-shrinking misleads.
 """
 
 
