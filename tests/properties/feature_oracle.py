@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from itertools import pairwise
 from random import Random
 
@@ -34,6 +35,7 @@ KINDS = (
     "survey_answered",
     "support_ticket_opened",
     "support_ticket_closed",
+    "coupon_applied",
 )
 
 MIXES = (
@@ -42,6 +44,8 @@ MIXES = (
     ("order_completed", "product_ordered", "order_refunded"),
     ("signed_in", "order_completed"),
     ("products_searched", "survey_answered"),
+    ("support_ticket_opened", "support_ticket_opened", "support_ticket_closed"),
+    ("product_ordered", "product_viewed"),
 )
 """Kinds that are drawn together, so that short logs still meet the rules that need several."""
 
@@ -88,6 +92,7 @@ def made(chance, customer, kinds, *, at, name):
         "product_id": chance.choice((None, "p1", "p2", "p3")),
         "category": chance.choice((None, "g1", "g2")),
         "kind": chance.choice((None, "nps", "csat", "ces")),
+        "discount": chance.choice((None, 0.0, 0.0, 1.0, 12.5)),
     }
 
 
@@ -106,6 +111,7 @@ def table(rows):
         "product_id": word,
         "category": word,
         "kind": word,
+        "discount": pa.float64(),
     }
     return pa.table(
         {name: pa.array([row[name] for row in rows], kind) for name, kind in columns.items()}
@@ -126,7 +132,7 @@ class OracleRows:
         self.population = population
         self.known = sorted(
             (
-                row | {"value": money(row["value"])}
+                row | {"value": money(row["value"]), "discount": money(row["discount"])}
                 for row in rows
                 if row["customer_id"] == customer_id
                 and row["occurred_at"] < cutoff
@@ -139,8 +145,15 @@ class OracleRows:
         return 1
 
     def events(self, name):
-        if name == "cart_abandoned":
-            return OracleEvents(self.cutoff, self.abandoned())
+        derive = {
+            "cart_abandoned": lambda: [cart for cart in self.carts() if cart["left"]],
+            "cart_ended": self.carts,
+            "product_left": self.products_left,
+            "ticket_moved": self.ticket_moves,
+            "basket_bought": self.baskets,
+        }
+        if name in derive:
+            return OracleEvents(self.cutoff, derive[name]())
         return OracleEvents(self.cutoff, [row for row in self.known if row["event"] == name])
 
     @property
@@ -150,14 +163,14 @@ class OracleRows:
         turns = (math.sin(angle), math.cos(angle), math.sin(2 * angle), math.cos(2 * angle))
         return np.array(turns).reshape(4, 1)
 
-    def abandoned(self):
+    def carts(self):
         found = []
         for cart in {row["cart_id"] for row in self.known}:
-            found += self.abandoned_in(cart)
+            found += self.carts_named(cart)
         return sorted(found, key=lambda row: row["occurred_at"])
 
-    def abandoned_in(self, cart):
-        """Return the abandonments of one cart: each ends with an item nothing followed."""
+    def carts_named(self, cart):
+        """Return what became of the carts of a name: each ends with an item nothing followed."""
         ordered = [r["occurred_at"] for r in self.known if r["event"] == "order_completed"]
         mine = [row for row in self.known if row["cart_id"] == cart]
         added = [row for row in mine if row["event"] == "product_added"]
@@ -170,15 +183,68 @@ class OracleRows:
             bought = [when for when in ordered if at <= when <= at + DAY]
             if following <= at + DAY and not [when for when in bought if when < following]:
                 continue
-            taken = [
-                r for r in removed if episode[0]["occurred_at"] <= r["occurred_at"] <= at + DAY
-            ]
+            until = min(bought, default=at + DAY)
+            taken = [r for r in removed if episode[0]["occurred_at"] <= r["occurred_at"] <= until]
             left = sum(units(row) for row in episode) - sum(units(row) for row in taken)
             worth = sum(r["value"] or 0 for r in episode) - sum(r["value"] or 0 for r in taken)
-            if not bought and left > 0 and at + DAY < self.cutoff:
-                found.append({"occurred_at": at + DAY, "value": max(worth, 0), "quantity": left})
+            if until < self.cutoff:
+                found.append(
+                    {
+                        "occurred_at": until,
+                        "value": max(worth, 0),
+                        "quantity": left,
+                        "left": int(not bought and left > 0),
+                        "products": {
+                            name: sum(units(r) for r in episode if r["product_id"] == name)
+                            - sum(units(r) for r in taken if r["product_id"] == name)
+                            for name in {row["product_id"] for row in episode}
+                        },
+                    }
+                )
             episode = []
         return found
+
+    def products_left(self):
+        return [
+            {"occurred_at": cart["occurred_at"], "product_id": name, "quantity": number}
+            for cart in self.carts()
+            for name, number in cart["products"].items()
+            if cart["left"] and name is not None and number > 0
+        ]
+
+    def ticket_moves(self):
+        """Return openings and closings with how long a closed one was open, and the oldest open."""
+        kinds = ("support_ticket_opened", "support_ticket_closed")
+        moves = [row for row in self.known if row["event"] in kinds]
+        moves.sort(key=lambda row: (row["occurred_at"], kinds.index(row["event"])))
+        found, still_open = [], []
+        for move in moves:
+            waited = None
+            if move["event"] == kinds[0]:
+                still_open.append(move)
+            else:
+                topic = move["kind"]
+                answers = [
+                    [row for row in still_open if topic is None or row["kind"] == topic],
+                    [row for row in still_open if row["kind"] is None],
+                ]
+                answered = next((rows[0] for rows in answers if rows), None)
+                if answered is not None:
+                    still_open.remove(answered)
+                    waited = move["occurred_at"] - answered["occurred_at"]
+            oldest = still_open[0]["occurred_at"] if still_open else None
+            found.append({"occurred_at": move["occurred_at"], "waited": waited, "oldest": oldest})
+        return found
+
+    def baskets(self):
+        found = {}
+        for row in self.known:
+            if row["event"] == "product_ordered":
+                found.setdefault(row["occurred_at"], []).append(row["quantity"] or 0)
+        return [
+            {"occurred_at": at, "quantity": sum(several), "lines": len(several)}
+            for at, several in found.items()
+        ]
 
 
 class OracleEvents:
@@ -217,6 +283,9 @@ class OracleEvents:
     def distinct(self, column, days=None, *, until=0):
         return one(len(set(self.numbers(column, days=days, until=until))))
 
+    def most_often(self, column, days=None, *, until=0):
+        return one(max(Counter(self.numbers(column, days=days, until=until)).values(), default=0))
+
     def streak(self, column, equals, days=None):
         wanted, length = round(equals * SCALES.get(column, 1)), 0
         for row in reversed(self.window(days)):
@@ -243,6 +312,14 @@ class OracleEvents:
 
     def known(self, column):
         return OracleEvents(self.cutoff, [row for row in self.rows if row[column] is not None])
+
+    def first_of(self, column):
+        met, kept = {None}, []
+        for row in self.rows:
+            if row[column] not in met:
+                kept.append(row)
+            met.add(row[column])
+        return OracleEvents(self.cutoff, kept)
 
     def visits(self, apart_days=1.0):
         starts = []

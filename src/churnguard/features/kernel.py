@@ -121,6 +121,23 @@ def window_distinct(previous: Ints, low: Ints, high: Ints) -> Floats:
 
 
 @compiled
+def window_most_often(previous: Ints, low: Ints, high: Ints) -> Floats:
+    """Return the largest number of times that one word occurs in the window, 0 without words."""
+    result = np.empty(len(low))
+    times = np.empty(_longest(low, high), dtype=np.int64)
+    for row in range(len(low)):
+        most = 0
+        for place in range(low[row], high[row]):
+            before = previous[place]
+            if before < place:  # a missing word has its place before past every window
+                seen = times[before - low[row]] if before >= low[row] else 0
+                times[place - low[row]] = seen + 1
+                most = max(most, seen + 1)
+        result[row] = most
+    return result
+
+
+@compiled
 def window_median(values: Ints, low: Ints, high: Ints, scale: float) -> Floats:
     """Return the median of the numbers in the window, NaN where there is none."""
     result = np.empty(len(low))

@@ -110,6 +110,10 @@ class EventRows:
         """Return only the events whose column is not missing."""
         return self._narrow(("known", column), lambda t: t.where_known(column))
 
+    def first_of(self, column: str) -> EventRows:
+        """Return only the events whose word the customer's earlier ones did not hold."""
+        return self._narrow(("first_of", column), lambda t: t.where_first(column))
+
     def visits(self, apart_days: float = 1.0) -> EventRows:
         """Return only the events that begin a visit, at least so long after the one before."""
         return self._narrow(("visits", apart_days), lambda t: t.visits(apart_days))
@@ -167,6 +171,11 @@ class EventRows:
         """Return how many different words a column holds in the window."""
         low, high = self.bounds(days, until=until)
         return kernel.window_distinct(self._track.previous(column), low, high)
+
+    def most_often(self, column: str, days: float | None = None, *, until: float = 0.0) -> Floats:
+        """Return how many times the commonest word of a column occurs in the window."""
+        low, high = self.bounds(days, until=until)
+        return kernel.window_most_often(self._track.previous(column), low, high)
 
     def streak(self, column: str, equals: float, days: float | None = None) -> Floats:
         """Return how many of the newest events in a row hold a number."""

@@ -5,7 +5,7 @@ All of it is made when a signal first asks for it, and then shared by signals an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -16,7 +16,11 @@ from churnguard.clock import DAY_US
 from churnguard.events.schema import MONEY_SCALE
 from churnguard.events.timeline import MISSING, MONEY_COLUMNS, WORD_COLUMNS, Timeline, Track
 from churnguard.features import kernel
+from churnguard.features.baskets import bought_baskets
+from churnguard.features.cart_fates import ended_carts, products_left
 from churnguard.features.carts import abandoned_carts
+from churnguard.features.derived import DerivedEvents
+from churnguard.features.tickets import ticket_moves
 
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
@@ -24,6 +28,14 @@ _Made = TypeVar("_Made")
 
 CART_ABANDONED = "cart_abandoned"
 """The derived event: see ``churnguard.features.carts``."""
+
+DERIVED: Mapping[str, Callable[[Timeline], DerivedEvents]] = {
+    "cart_ended": ended_carts,
+    "product_left": products_left,
+    "ticket_moved": ticket_moves,
+    "basket_bought": bought_baskets,
+}
+"""Further derived events, and what derives them."""
 
 
 class PreparedTrack:
@@ -72,6 +84,10 @@ class PreparedTrack:
         """Return the track of those events whose column is not missing."""
         missing = -1 if name in WORD_COLUMNS else MISSING
         return self._once(("known", name), lambda: self._kept(self.column(name) != missing))
+
+    def where_first(self, name: str) -> PreparedTrack:
+        """Return the track of those events whose word the customer's earlier ones did not hold."""
+        return self._once(("first", name), lambda: self._kept(self.previous(name) == -1))
 
     def visits(self, apart_days: float) -> PreparedTrack:
         """Return the track of those events that begin a visit."""
@@ -127,11 +143,14 @@ class Tracks:
         self._tracks: dict[str, PreparedTrack] = {}
 
     def track(self, event: str) -> PreparedTrack:
-        """Return one kind of event, ``cart_abandoned`` included."""
+        """Return one kind of event, ``cart_abandoned`` and ``DERIVED`` included."""
         if event not in self._tracks:
-            self._tracks[event] = (
-                self._carts() if event == CART_ABANDONED else self._prepared(event)
-            )
+            if event == CART_ABANDONED:
+                self._tracks[event] = self._carts()
+            elif event in DERIVED:
+                self._tracks[event] = self._derived(DERIVED[event](self.timeline))
+            else:
+                self._tracks[event] = self._prepared(event)
         return self._tracks[event]
 
     def late(self, customers: Codes, cutoffs: Ints) -> NDArray[np.bool_]:
@@ -163,6 +182,15 @@ class Tracks:
         track = self.timeline.track(event)
         return PreparedTrack(
             track.offsets, track.customer, track.occurred, read=track.read, code=track.code
+        )
+
+    def _derived(self, found: DerivedEvents) -> PreparedTrack:
+        return PreparedTrack(
+            found.offsets,
+            found.customer,
+            found.occurred,
+            read=found.columns.__getitem__,
+            code=lambda _name, _word: -2,
         )
 
     def _carts(self) -> PreparedTrack:

@@ -1,0 +1,62 @@
+"""Events that no shop sends: each is derived from a customer's own events.
+
+A derived event stands at the instant from which it is certain, so that a half-open window never
+sees the future. The derivation reads a timeline and nothing else: run on what was known of a
+customer at a cutoff, it says what was certain then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnguard.events.timeline import Timeline
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class DerivedEvents:
+    """Derived events of one kind, sorted by (customer, instant).
+
+    Attributes
+    ----------
+    offsets : ndarray of int64, shape (customers + 1,)
+        Customer ``c`` has the events ``offsets[c]`` to ``offsets[c + 1]``.
+    customer : ndarray of int64, shape (n,)
+        Whose event it is.
+    occurred : ndarray of int64, shape (n,)
+        From when on it is certain, microseconds UTC.
+    columns : mapping of str to ndarray
+        What else is known: int64 numbers (``MISSING``), or int32 codes of words.
+    """
+
+    offsets: Ints
+    customer: Ints
+    occurred: Ints
+    columns: Mapping[str, NDArray[np.integer]]
+
+
+def sorted_events(
+    timeline: Timeline, customer: Ints, occurred: Ints, **columns: NDArray[np.integer]
+) -> DerivedEvents:
+    """Return derived events in the order that windows need; ties keep the order given.
+
+    Examples
+    --------
+    >>> from churnguard.events.schema import empty_events
+    >>> nothing = np.zeros(0, np.int64)
+    >>> sorted_events(Timeline.from_arrow(empty_events()), nothing, nothing).offsets.tolist()
+    [0]
+    """
+    order = np.lexsort((occurred, customer))
+    offsets = np.searchsorted(customer[order], np.arange(len(timeline.customer_ids) + 1))
+    return DerivedEvents(
+        offsets,
+        customer[order],
+        occurred[order],
+        {name: column[order] for name, column in columns.items()},
+    )
