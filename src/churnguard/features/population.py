@@ -7,7 +7,7 @@ everybody who fits a grid point from the same history gets the very same fit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -152,15 +152,43 @@ def fit_population(
     Population
         One fit a grid point, NaN where the shop was too thin then.
     """
-    days = population_grid(cutoffs, timezone=timezone)
-    instants = [to_us(midnight(day, timezone)) for day in days]
-    parts: list[list[Floats]] = [[] for _ in days]
+    instants = grid_instants(cutoffs, timezone=timezone)
+    parts: list[list[Floats]] = [[] for _ in instants]
     for timeline in timelines:
-        for place, instant in enumerate(instants):
-            parts[place].append(order_history(timeline, instant))
-    parameters = [_fitted(np.concatenate(part)) for part in parts]
+        for part, instant in zip(parts, instants, strict=True):
+            part.append(order_history(timeline, instant))
+    histories = [np.concatenate(part) for part in parts]
+    return fit_histories(histories, cutoffs, timezone=timezone)
+
+
+def grid_instants(cutoffs: Ints | Iterable[int], *, timezone: str) -> list[int]:
+    """Return the grid points that rows at some cutoffs use, in microseconds UTC."""
+    return [to_us(midnight(day, timezone)) for day in population_grid(cutoffs, timezone=timezone)]
+
+
+def fit_histories(
+    histories: Sequence[Floats], cutoffs: Ints | Iterable[int], *, timezone: str
+) -> Population:
+    """Fit what rows at some cutoffs need, from order histories that were gathered before.
+
+    Parameters
+    ----------
+    histories : sequence of ndarray, each of shape (customers, 3)
+        One a grid point, of all customers, in any order: from :func:`order_history`.
+    cutoffs : iterable of int
+        Microseconds UTC.
+    timezone : str
+        The shop's IANA time zone.
+
+    Returns
+    -------
+    Population
+        The same bits whatever the order of the customers.
+    """
+    days = population_grid(cutoffs, timezone=timezone)
+    parameters = [_fitted(history) for history in histories]
     return Population(
-        np.array(instants, dtype=np.int64),
+        np.array(grid_instants(cutoffs, timezone=timezone), dtype=np.int64),
         tuple(day.isoformat() for day in days),
         np.array(parameters, dtype=np.float64).reshape(len(days), len(PARAMETERS)),
     )

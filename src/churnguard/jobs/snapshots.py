@@ -77,14 +77,14 @@ def read_history(shop: Shop, *, known_before: datetime, progress: Progress) -> H
     NotEnoughHistory
         If there is none.
     """
-    unwanted = pa.array(_not_to_be_profiled(shop), pa.string())
+    unwanted = pa.array(not_to_be_profiled(shop), pa.string())
     timelines: list[Timeline] = []
     counts: dict[str, int] = {}
     spans: list[dict[str, datetime]] = []
     assumed = 0
     for done, part in enumerate(shop.events.partitions(), start=1):
         progress("reading events", done, None)
-        events = _known(part, known_before, unwanted)
+        events = known_events(part, known_before, unwanted)
         if not events.num_rows:
             continue
         for entry in pc.value_counts(events["event"].cast(pa.string())).to_pylist():
@@ -138,9 +138,14 @@ def take_snapshots(
     """
 
     def of(timeline: Timeline) -> tuple[FeatureRows, NDArray[np.bool_]]:
-        customers, instants = _eligible_rows(timeline, cutoffs, look_back_days)
-        rows = build_features(timeline, catalogue, customers, instants, population=population)
-        return rows, churned(timeline, customers, instants, horizon_days)
+        return snapshot_rows(
+            timeline,
+            catalogue,
+            cutoffs,
+            population=population,
+            horizon_days=horizon_days,
+            look_back_days=look_back_days,
+        )
 
     parts = []
     work = Parallel(n_jobs=_THREADS, prefer="threads", return_as="generator")
@@ -158,6 +163,42 @@ def take_snapshots(
     return Snapshots(rows, gone[order], mature(rows.cutoffs, horizon_days, history.data_end))
 
 
+def not_to_be_profiled(shop: Shop) -> list[str]:
+    """Return customers who objected to profiling, and staff and tests: they teach nothing."""
+    book = shop.events.customers()
+    flags = pc.or_(
+        pc.fill_null(book["opt_out_profiling"], False), pc.fill_null(book["exclude"], False)
+    )
+    ids: list[str] = book.filter(flags)["customer_id"].to_pylist()
+    return ids
+
+
+def known_events(events: pa.Table, before: datetime, unwanted: pa.Array) -> pa.Table:
+    """Return the events that were known before an instant, of all but unwanted customers."""
+    instant = pa.scalar(before, pa.timestamp("us", tz="UTC"))
+    known = pc.and_(
+        pc.less(events["occurred_at"], instant), pc.less(events["received_at"], instant)
+    )
+    if len(unwanted):
+        known = pc.and_(known, pc.invert(pc.is_in(events["customer_id"], value_set=unwanted)))
+    return events.filter(known)
+
+
+def snapshot_rows(
+    timeline: Timeline,
+    catalogue: Catalogue,
+    cutoffs: Sequence[int],
+    *,
+    population: Population | None,
+    horizon_days: int,
+    look_back_days: int,
+) -> tuple[FeatureRows, NDArray[np.bool_]]:
+    """Build the rows of one partition's eligible customers, and tell who placed no order after."""
+    customers, instants = _eligible_rows(timeline, cutoffs, look_back_days)
+    rows = build_features(timeline, catalogue, customers, instants, population=population)
+    return rows, churned(timeline, customers, instants, horizon_days)
+
+
 def _eligible_rows(
     timeline: Timeline, cutoffs: Sequence[int], look_back_days: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
@@ -173,23 +214,3 @@ def _joined(parts: Sequence[FeatureRows]) -> FeatureRows:
         np.concatenate([part.customer_ids for part in parts]),
         np.concatenate([part.cutoffs for part in parts]),
     )
-
-
-def _not_to_be_profiled(shop: Shop) -> list[str]:
-    """Return customers who objected to profiling, and staff and tests: they teach nothing."""
-    book = shop.events.customers()
-    flags = pc.or_(
-        pc.fill_null(book["opt_out_profiling"], False), pc.fill_null(book["exclude"], False)
-    )
-    ids: list[str] = book.filter(flags)["customer_id"].to_pylist()
-    return ids
-
-
-def _known(events: pa.Table, before: datetime, unwanted: pa.Array) -> pa.Table:
-    instant = pa.scalar(before, pa.timestamp("us", tz="UTC"))
-    known = pc.and_(
-        pc.less(events["occurred_at"], instant), pc.less(events["received_at"], instant)
-    )
-    if len(unwanted):
-        known = pc.and_(known, pc.invert(pc.is_in(events["customer_id"], value_set=unwanted)))
-    return events.filter(known)
