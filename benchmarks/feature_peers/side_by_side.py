@@ -1,0 +1,81 @@
+"""All sides on one table, one after the other, and whether they gave the same numbers."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from feature_peers.compare import differences, in_order
+from feature_peers.events import made_up_events
+from feature_peers.measure import measured
+
+
+def side_by_side(options: argparse.Namespace, work: Path) -> dict[str, Any]:
+    """Return each side's times and memory, the ratios to ours, and what differs.
+
+    Temporary files go to the folder ``work``.
+    """
+    table = work / "events.arrow"
+    _write_events(options, table)
+    sides, unlike, ours = {}, {}, None
+    for side in options.sides.split(","):
+        out = None if options.parquet else work / f"{side}.arrow"
+        sides[side] = measured(
+            side,
+            table,
+            cutoffs=options.cutoffs,
+            repeats=options.repeats,
+            out=out,
+            columns=options.columns if side == "ours" else "all",
+            parquet=options.parquet,
+        )
+        if out is None or "failed" in sides[side]:
+            continue
+        rows = in_order(pa.ipc.open_file(pa.memory_map(str(out))).read_all())
+        ours = rows if ours is None else ours
+        if found := differences(ours, rows):
+            unlike[side] = found
+        out.unlink()
+    return {
+        "events": options.events,
+        "customers": options.customers,
+        "cutoffs": options.cutoffs,
+        "late": options.late,
+        "parquet": options.parquet,
+        "sides": sides,
+        "times_ours": _ratios(sides),
+        "differences": unlike,
+    }
+
+
+def as_text(answer: dict[str, Any]) -> str:
+    """Return the answer as a table in Markdown."""
+    lines = ["| side | seconds | times ours | peak over baseline, MB | of input + output |"]
+    lines.append("|---|---|---|---|---|")
+    for name, side in answer["sides"].items():
+        ratio = answer["times_ours"].get(name, "")
+        peak = side.get("peak_over_baseline_mb", "")
+        share = side.get("peak_to_input_and_output", "")
+        lines.append(f"| {name} | {side.get('best_s', 'failed')} | {ratio} | {peak} | {share} |")
+    lines.append(f"\nDifferent numbers: {answer['differences'] or 'none'}")
+    return "\n".join(lines)
+
+
+def _write_events(options: argparse.Namespace, path: Path) -> None:
+    events = made_up_events(options.events, options.customers, late=options.late, seed=options.seed)
+    if options.parquet:
+        pq.write_table(events, path.with_suffix(".parquet"))
+        return
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, events.schema) as writer:
+        writer.write_table(events)
+
+
+def _ratios(sides: dict[str, Any]) -> dict[str, float]:
+    ours = sides.get("ours", {}).get("best_s")
+    if not ours:
+        return {}
+    return {n: round(side["best_s"] / ours, 2) for n, side in sides.items() if "best_s" in side}
