@@ -124,3 +124,94 @@ def products(rows: Rows, days: int) -> Floats:
 def categories(rows: Rows, days: int) -> Floats:
     """Different categories bought from in the last {days} days."""
     return rows.events("product_ordered").distinct("category", days)
+
+
+@signal(
+    unit=TIMES,
+    direction=-1,
+    needs=_ORDERS,
+    en="Value of a basket in the last 90 days: {basket_value_ratio_90d}",
+    he="שווי סל ממוצע ב-90 הימים האחרונים: {basket_value_ratio_90d}",
+    missing_en=_NEW_EN,
+    missing_he=_NEW_HE,
+)
+def basket_value_ratio_90d(rows: Rows) -> Floats:
+    """Mean value of the orders of the last 90 days, against the 365 days before those."""
+    orders = rows.events("order_completed")
+    return ratio(orders.mean("value", 90), orders.mean("value", 455, until=90))
+
+
+@signal(
+    unit=TIMES,
+    direction=-1,
+    needs=_LINES,
+    en="Items in the last basket: {basket_units_last_ratio}",
+    he="פריטים בסל האחרון: {basket_units_last_ratio}",
+    missing_en=_NEW_EN,
+    missing_he=_NEW_HE,
+)
+def basket_units_last_ratio(rows: Rows) -> Floats:
+    """Items bought last, against the median of the customer's baskets before.
+
+    A basket is what was bought at one instant.
+    """
+    baskets = rows.events("basket_bought")
+    return ratio(baskets.last("quantity"), baskets.median("quantity", skip_last=1))
+
+
+@signal(
+    unit=TIMES,
+    direction=-1,
+    needs=_LINES,
+    en="Different products in the last basket: {basket_variety_last_ratio}",
+    he="מגוון המוצרים בסל האחרון: {basket_variety_last_ratio}",
+    missing_en=_NEW_EN,
+    missing_he=_NEW_HE,
+)
+def basket_variety_last_ratio(rows: Rows) -> Floats:
+    """Lines bought last, against the median of the customer's baskets before.
+
+    A basket is what was bought at one instant.
+    """
+    baskets = rows.events("basket_bought")
+    return ratio(baskets.last("lines"), baskets.median("lines", skip_last=1))
+
+
+@signal(
+    unit=SHARE,
+    direction=-1,
+    needs=_LINES,
+    windows=(365,),
+    en="Items a basket change by {basket_units_trend_{days}d} a month",
+    he="שינוי במספר הפריטים לסל: {basket_units_trend_{days}d} בחודש",
+    zero_en="Items a basket are steady",
+    zero_he="מספר הפריטים לסל יציב",
+    missing_en=_NEW_EN,
+    missing_he=_NEW_HE,
+)
+def basket_units_trend(rows: Rows, days: int) -> Floats:
+    """Slope of items a basket over the last {days} days, as a share of its mean per 30 days.
+
+    Least squares; at least three baskets. A basket is what was bought at one instant.
+    """
+    return rows.events("basket_bought").trend("quantity", days)
+
+
+@signal(
+    unit=SHARE,
+    direction=-1,
+    needs=_LINES,
+    windows=(365,),
+    en="Different products a basket change by {basket_variety_trend_{days}d} a month",
+    he="שינוי במגוון המוצרים לסל: {basket_variety_trend_{days}d} בחודש",
+    zero_en="Variety of a basket is steady",
+    zero_he="מגוון המוצרים לסל יציב",
+    missing_en=_NEW_EN,
+    missing_he=_NEW_HE,
+)
+def basket_variety_trend(rows: Rows, days: int) -> Floats:
+    """Slope of lines a basket over the last {days} days, as a share of its mean per 30 days.
+
+    Least squares; at least three baskets. A basket is what was bought at one instant.
+    """
+    return rows.events("basket_bought").trend("lines", days)

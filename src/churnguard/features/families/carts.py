@@ -7,7 +7,7 @@ from churnguard.features.carts import CART_TIMEOUT_US
 from churnguard.features.rows import EventRows, Floats, Rows, ratio
 from churnguard.features.signal import signal
 from churnguard.features.tracks import CART_ABANDONED
-from churnguard.features.units import ABANDONED_CARTS, DAYS, MONEY, SHARE
+from churnguard.features.units import ABANDONED_CARTS, DAYS, MONEY, OCCASIONS, SHARE
 
 _NEEDS = ("product_added",)
 _NONE_EN = "No abandoned carts on record"
@@ -85,3 +85,39 @@ def cart_abandoned_share(rows: Rows, days: int) -> Floats:
 def days_since_cart(rows: Rows) -> Floats:
     """Days since the last item was put into the cart that was abandoned last."""
     return _carts(rows).since_last() + CART_TIMEOUT_US / DAY_US
+
+
+@signal(
+    unit=SHARE,
+    direction=1,
+    needs=_NEEDS,
+    windows=(90,),
+    en="{cart_left_share_{days}d} of the carts filled in the last {days} days were left behind",
+    he="{cart_left_share_{days}d} מהעגלות שמולאו ב-{days} הימים האחרונים ננטשו",
+    zero_en="None of the carts filled in the last {days} days was left behind",
+    zero_he="אף עגלה שמולאה ב-{days} הימים האחרונים לא ננטשה",
+    missing_en="No carts filled in the last {days} days",
+    missing_he="לא מולאו עגלות ב-{days} הימים האחרונים",
+)
+def cart_left_share(rows: Rows, days: int) -> Floats:
+    """Abandoned carts as a share of the carts that ended in the last {days} days.
+
+    A cart ends with the order that buys it, or when the timeout after its last item has passed.
+    """
+    ended = rows.events("cart_ended")
+    return ratio(ended.where("left", equals=1).count(days), ended.count(days))
+
+
+@signal(
+    unit=OCCASIONS,
+    direction=1,
+    needs=_NEEDS,
+    windows=(180,),
+    en="One product was left in a cart {same_product_left_{days}d} in the last {days} days",
+    he="מוצר אחד נותר בעגלה נטושה {same_product_left_{days}d} ב-{days} הימים האחרונים",
+    zero_en="No product was left in a cart in the last {days} days",
+    zero_he="לא נותרו מוצרים בעגלות נטושות ב-{days} הימים האחרונים",
+)
+def same_product_left(rows: Rows, days: int) -> Floats:
+    """Abandoned carts of the last {days} days that the same product was left in, at most."""
+    return rows.events("product_left").most_often("product_id", days)

@@ -10,6 +10,7 @@ from churnguard.features.signal import signal
 from churnguard.features.units import DAYS, SEARCHES, SHARE
 
 _NEEDS = ("products_searched",)
+_HALF_AN_HOUR = 1 / 48
 
 
 def _searches(rows: Rows) -> EventRows:
@@ -85,3 +86,41 @@ def searches_empty_streak(rows: Rows) -> Floats:
 def days_since_search(rows: Rows) -> Floats:
     """Days since the last search."""
     return _searches(rows).since_last()
+
+
+def _repeated(rows: Rows, days: int) -> Floats:
+    searches = _searches(rows)
+    return searches.count(days) - searches.visits(_HALF_AN_HOUR).count(days)
+
+
+@signal(
+    unit=SEARCHES,
+    direction=1,
+    needs=_NEEDS,
+    windows=(30,),
+    en="{searches_repeated_{days}d} within half an hour of another in the last {days} days",
+    he="{searches_repeated_{days}d} בתוך חצי שעה מחיפוש קודם ב-{days} הימים האחרונים",
+)
+def searches_repeated(rows: Rows, days: int) -> Floats:
+    """Searches in the last {days} days that follow a first one by less than half an hour.
+
+    The first search that comes half an hour or more after the last first one is a first one again.
+    """
+    return _repeated(rows, days)
+
+
+@signal(
+    unit=SHARE,
+    direction=1,
+    needs=_NEEDS,
+    windows=(90,),
+    en="{searches_repeated_share_{days}d} of searches in the last {days} days were another try",
+    he="{searches_repeated_share_{days}d} מהחיפושים ב-{days} הימים האחרונים היו ניסיון חוזר",
+    zero_en="No search in the last {days} days was another try",
+    zero_he="לא היו חיפושים חוזרים ב-{days} הימים האחרונים",
+    missing_en="No searches in the last {days} days",
+    missing_he="אין חיפושים ב-{days} הימים האחרונים",
+)
+def searches_repeated_share(rows: Rows, days: int) -> Floats:
+    """Share of searches in {days} days that follow a first one by less than half an hour."""
+    return ratio(_repeated(rows, days), _searches(rows).count(days))

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from churnguard.clock import DAY_US
 from churnguard.features.rows import EventRows, Floats, Rows
 from churnguard.features.signal import signal
 from churnguard.features.units import DAYS, NUMBER, TICKETS
 
 _TICKETS = ("support_ticket_opened",)
+_ANSWERED = ("support_ticket_opened", "support_ticket_closed")
 _SURVEYS = ("survey_answered",)
 _NONE_EN = "No survey answer on record"
 _NONE_HE = "לא נרשמו תשובות לסקרים"
@@ -20,6 +22,10 @@ _NONE_HE = "לא נרשמו תשובות לסקרים"
 
 def _surveys(rows: Rows) -> EventRows:
     return rows.events("survey_answered").known("value")
+
+
+def _closed(rows: Rows) -> EventRows:
+    return rows.events("ticket_moved").known("waited")
 
 
 @signal(
@@ -148,3 +154,103 @@ def csat_last(rows: Rows) -> Floats:
 def ces_last(rows: Rows) -> Floats:
     """Score of the last CES survey."""
     return _surveys(rows).where("kind", "ces").last("value")
+
+
+def _change(rows: Rows, kind: str) -> Floats:
+    asked = _surveys(rows).where("kind", kind)
+    return asked.last("value") - asked.last("value", nth=2)
+
+
+@signal(
+    unit=NUMBER,
+    direction=-1,
+    needs=_SURVEYS,
+    en="The willingness to recommend changed by {nps_change} since the previous answer",
+    he="שינוי בנכונות להמליץ על החנות מאז התשובה הקודמת: {nps_change}",
+    zero_en="The willingness to recommend is the same as in the previous answer",
+    zero_he="הנכונות להמליץ על החנות לא השתנתה מאז התשובה הקודמת",
+    missing_en="Fewer than two answers to this survey",
+    missing_he="פחות משתי תשובות לסקר הזה",
+)
+def nps_change(rows: Rows) -> Floats:
+    """Score of the last NPS survey less that of the one before."""
+    return _change(rows, "nps")
+
+
+@signal(
+    unit=NUMBER,
+    direction=-1,
+    needs=_SURVEYS,
+    en="The satisfaction score changed by {csat_change} since the previous answer",
+    he="שינוי בציון שביעות הרצון מאז התשובה הקודמת: {csat_change}",
+    zero_en="The satisfaction score is the same as in the previous answer",
+    zero_he="ציון שביעות הרצון לא השתנה מאז התשובה הקודמת",
+    missing_en="Fewer than two answers to this survey",
+    missing_he="פחות משתי תשובות לסקר הזה",
+)
+def csat_change(rows: Rows) -> Floats:
+    """Score of the last CSAT survey less that of the one before."""
+    return _change(rows, "csat")
+
+
+@signal(
+    unit=NUMBER,
+    needs=_SURVEYS,
+    en="The effort score changed by {ces_change} since the previous answer",
+    he="שינוי בציון המאמץ מאז התשובה הקודמת: {ces_change}",
+    zero_en="The effort score is the same as in the previous answer",
+    zero_he="ציון המאמץ לא השתנה מאז התשובה הקודמת",
+    missing_en="Fewer than two answers to this survey",
+    missing_he="פחות משתי תשובות לסקר הזה",
+)
+def ces_change(rows: Rows) -> Floats:
+    """Score of the last CES survey less that of the one before."""
+    return _change(rows, "ces")
+
+
+@signal(
+    unit=DAYS,
+    direction=1,
+    needs=_ANSWERED,
+    windows=(365,),
+    en="A service request usually took {ticket_wait_median_{days}d} to close",
+    he="הטיפול בפנייה לשירות נמשך בדרך כלל {ticket_wait_median_{days}d}",
+    missing_en="No service request closed in the last {days} days",
+    missing_he="לא נסגרו פניות לשירות ב-{days} הימים האחרונים",
+)
+def ticket_wait_median(rows: Rows, days: int) -> Floats:
+    """Median days from opening to closing of the requests closed in the last {days} days.
+
+    A closing answers the oldest open request of its topic, or else the oldest without a topic; one
+    without a topic answers the oldest of all.
+    """
+    return _closed(rows).median("waited", days) / DAY_US
+
+
+@signal(
+    unit=DAYS,
+    direction=1,
+    needs=_ANSWERED,
+    usual="ticket_wait_median_365d",
+    en="The service request closed last had taken {ticket_wait_last}",
+    he="הטיפול בפנייה שנסגרה אחרונה נמשך {ticket_wait_last}",
+    missing_en="No closed service request on record",
+    missing_he="לא נרשמו פניות שנסגרו",
+)
+def ticket_wait_last(rows: Rows) -> Floats:
+    """Days from opening to closing of the request closed last; see ``ticket_wait_median``."""
+    return _closed(rows).last("waited") / DAY_US
+
+
+@signal(
+    unit=DAYS,
+    direction=1,
+    needs=_ANSWERED,
+    en="The oldest open service request has waited for {ticket_open_oldest}",
+    he="הפנייה הפתוחה הוותיקה ביותר ממתינה לטיפול כבר {ticket_open_oldest}",
+    missing_en="No open service requests",
+    missing_he="אין פניות פתוחות לשירות",
+)
+def ticket_open_oldest(rows: Rows) -> Floats:
+    """Days since the oldest request that is still open was opened; see ``ticket_wait_median``."""
+    return (rows.cutoffs - rows.events("ticket_moved").last("oldest")) / DAY_US
