@@ -14,6 +14,7 @@ from churnguard.clock import iso
 from churnguard.errors import ChurnGuardError, ModelNotFound
 from churnguard.jobs.ports import LedgerEntry, Shop
 from churnguard.project.layout import Layout
+from churnguard.project.loader import load_own_signals
 from churnguard.scoring.bundle import Bundle, load_bundle
 from churnguard.scoring.score import ModelName
 from churnguard.scoring.signature import read_trusted
@@ -82,6 +83,7 @@ def load_champion(shop: Shop, entry: LedgerEntry) -> LoadedChampion:
             f"The bundle of version {entry.version} is not in bundles/.",
             hint=f"Bring it back with 'churnguard models promote {entry.version}'.",
         )
+    load_own_signals(layout)
     bundle = load_bundle(folder, read_trusted(layout.trust))
     return LoadedChampion(entry, bundle)
 

@@ -11,24 +11,25 @@ from types import ModuleType
 
 from churnguard.errors import CatalogueError, ChurnGuardError, RecipeError
 from churnguard.features.catalogue import WINDOWS, Catalogue
-from churnguard.features.signal import Definition
+from churnguard.features.signal import EVERY, Definition, Signal, definitions_of
 from churnguard.project.layout import Layout
 from churnguard.training.recipe import Recipe, read_recipe
 
 CATALOGUE_FILE = "catalogue.py"
-_HINT = "docs/signals.md tells how a signal is written."
+_HINT = "docs/own-signals.md tells how a signal is written."
 
 
 def load_catalogue(layout: Layout) -> Catalogue:
     """Return the project's catalogue: its choice of families, and the shop's own signals.
 
     ``features/catalogue.py`` must hold ``CATALOGUE``; every signal in another file of ``features/``
-    is added, in the order of file names.
+    is added, in the order of file names, once it has shown that it keeps the contract of signals.
 
     Raises
     ------
     CatalogueError
-        If a file cannot be imported, or the catalogue is missing or wrong. The file is named.
+        If a file cannot be imported, the catalogue is missing or wrong, or a signal breaks the
+        contract (see ``churnguard.features.contract``). The file is named.
     """
     file = layout.features / CATALOGUE_FILE
     if not file.is_file():
@@ -40,9 +41,7 @@ def load_catalogue(layout: Layout) -> Catalogue:
     catalogue = getattr(_load(file, file.stat().st_mtime_ns), "CATALOGUE", None)
     if not isinstance(catalogue, Catalogue):
         raise CatalogueError(f"{file} defines no CATALOGUE.", hint=_HINT, file=file)
-    own = load_own_signals(layout)
-    extra = [signal for definition in own for signal in definition.signals(WINDOWS)]
-    return Catalogue((*catalogue.signals, *extra))
+    return Catalogue((*catalogue.signals, *_own_signals(layout, _windows_of(catalogue))))
 
 
 def load_own_signals(layout: Layout) -> list[Definition]:
@@ -53,14 +52,45 @@ def load_own_signals(layout: Layout) -> list[Definition]:
     CatalogueError
         If a file cannot be imported. The file is named.
     """
-    files = (f for f in sorted(layout.features.glob("*.py")) if f.name != CATALOGUE_FILE)
-    modules = [_load(file, file.stat().st_mtime_ns) for file in files]
+    modules = [_load(file, file.stat().st_mtime_ns) for file in _own_files(layout)]
     return [
         value
         for module in modules
         for value in vars(module).values()
         if isinstance(value, Definition) and value.pattern.compute.__module__ == module.__name__
     ]
+
+
+def _own_files(layout: Layout) -> list[Path]:
+    return [f for f in sorted(layout.features.glob("*.py")) if f.name != CATALOGUE_FILE]
+
+
+def _own_signals(layout: Layout, windows: tuple[int, ...]) -> tuple[Signal, ...]:
+    """Return the shop's own signals, tried out once for each state of their files."""
+    files = _own_files(layout)
+    return _tried(layout, tuple((file, file.stat().st_mtime_ns) for file in files), windows)
+
+
+@lru_cache(maxsize=16)
+def _tried(
+    layout: Layout, files: tuple[tuple[Path, int], ...], windows: tuple[int, ...]
+) -> tuple[Signal, ...]:
+    own = [signal for found in load_own_signals(layout) for signal in found.signals(windows)]
+    if files and own:
+        from churnguard.features.contract import refuse_breaches
+
+        refuse_breaches(own)
+    return tuple(own)
+
+
+def _windows_of(catalogue: Catalogue) -> tuple[int, ...]:
+    """Return the windows that a catalogue chose for signals that leave the choice to it."""
+    chosen = {
+        found.days
+        for found in catalogue.signals
+        if found.days and any(d.windows == EVERY for d in definitions_of(found.source))
+    }
+    return tuple(sorted(chosen)) or WINDOWS
 
 
 def load_recipe(layout: Layout, name: str) -> Recipe:
