@@ -10,7 +10,7 @@ from pathlib import Path
 from feature_peers.measure import run_one
 from feature_peers.side_by_side import as_text, side_by_side
 
-SIDES = "ours,polars,duckdb"
+SIDES = "ours,polars,duckdb,pandas"
 
 
 def main() -> None:

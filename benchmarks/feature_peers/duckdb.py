@@ -1,6 +1,6 @@
 """DuckDB, written for speed: one pass adds events up between the instants where windows begin.
 
-The 45 columns are FILTER aggregates over those few sums, for all cutoffs at once; the 15 others are
+The 45 columns are sums over those few sums, for all cutoffs at once; the 15 others are
 aggregates over the events of each cutoff's windows.
 """
 
@@ -96,13 +96,13 @@ def _wanted(cutoffs: Sequence[int]) -> str:
 _CELLS = f"""
 CREATE OR REPLACE TEMP TABLE cell AS
 SELECT code, bin,
-  {", ".join(f"count(*) FILTER (event = '{kind}') AS {name}" for name, kind in _COUNTED.items())},
+  {", ".join(f"count(*) FILTER (event = '{kind}')::DOUBLE AS {name}" for name, kind in _COUNTED.items())},
   {", ".join(f"max(t) FILTER (event = '{COUNTED[run]}') AS last_{run}" for run in SINCE.values())},
   min(t) FILTER (event = 'order_completed') AS first_order,
   arg_max(value, (t, event_id)) FILTER (event = 'order_completed') AS newest,
-  sum(value) FILTER (event = 'order_completed') AS spend,
-  sum(value) FILTER (event = 'order_refunded') AS refunded,
-  sum(quantity) FILTER (event = 'product_ordered')::BIGINT AS units
+  coalesce(sum(value) FILTER (event = 'order_completed'), 0) AS spend,
+  coalesce(sum(value) FILTER (event = 'order_refunded'), 0) AS refunded,
+  coalesce(sum(quantity) FILTER (event = 'product_ordered'), 0)::DOUBLE AS units
 FROM event GROUP BY code, bin
 """
 
@@ -118,7 +118,7 @@ def _searched() -> str:
 
     def over(measure: str, days: int, until: int = 0) -> str:
         upper = f" AND bin <= b{until}" if until else ""
-        return f"coalesce(sum({measure}) FILTER (bin > b{days}{upper}), 0)"
+        return f"sum(CASE WHEN bin > b{days}{upper} THEN {measure} ELSE 0 END)"
 
     def ratio(above: str, below: str) -> str:
         return f"{above} / nullif({below}, 0)"

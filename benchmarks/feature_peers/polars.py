@@ -200,13 +200,8 @@ def _scanned(
     logins = kinds["signed_in"].select("code", "occurred_at", gap.alias("gap"))
     searches = kinds["products_searched"].select("code", "occurred_at", "value")
     searches = searches.with_row_index("place")
-    lines, views = (
-        kinds[kind].select("code", "occurred_at", "value", "product_id", "category")
-        for kind in ("product_ordered", "product_viewed")
-    )
-    words = pl.col("product_id", "category")
-    lines = lines.with_columns(words.cast(pl.Categorical).to_physical())
-    views = views.with_columns(words.cast(pl.Categorical).to_physical())
+    lines = _seen_before(kinds["product_ordered"], "product_id", "category")
+    views = _seen_before(kinds["product_viewed"], "product_id")
     parts = []
     for cutoff in cutoffs:
         plans = _plans(orders, logins, searches, lines=lines, views=views, cutoff=cutoff)
@@ -249,27 +244,31 @@ def _plans(
             past &= pl.col("occurred_at") >= cutoff - days * DAY_US
         return events.lazy().filter(past)
 
-    def different(events: pl.DataFrame, column: str, days: int, name: str) -> pl.LazyFrame:
-        pairs = window(events, days).select("code", column).unique()
-        return pairs.group_by("code").agg(pl.len().alias(name))
+    def different(column: str, days: int) -> pl.Expr:
+        since = cutoff - days * DAY_US
+        before = pl.col(f"{column}.before")
+        first = before.is_null() | (before < since)
+        return ((pl.col("occurred_at") >= since) & first).sum()
 
-    at, value, gap = pl.col("at"), pl.col("value"), pl.col("gap")
-    off = at - at.mean()
-    slope = (off * (value - value.mean())).sum() / (off * off).sum() / value.mean() * 30.0
+    value, gap = pl.col("value"), pl.col("gap")
     fruitful = pl.col("place").filter(value != 0).max()
     return [
-        different(lines, "product_id", 90, "products_ordered_90d"),
-        different(lines, "product_id", 365, "products_ordered_365d"),
-        different(lines, "category", 365, "categories_ordered_365d"),
-        different(views, "product_id", 30, "products_viewed_30d"),
-        different(views, "product_id", 90, "products_viewed_90d"),
-        window(orders, 365)
+        window(lines, 365)
         .group_by("code")
         .agg(
-            value.median().alias("median_order_value_365d"),
-            pl.when(pl.len() >= 3).then(slope).alias("order_value_trend_365d"),
+            products_ordered_90d=different("product_id", 90),
+            products_ordered_365d=different("product_id", 365),
+            categories_ordered_365d=different("category", 365),
         ),
-        window(views, 90).group_by("code").agg(value.median().alias("median_viewed_value_90d")),
+        window(views, 90)
+        .group_by("code")
+        .agg(
+            products_viewed_30d=different("product_id", 30),
+            products_viewed_90d=different("product_id", 90),
+            median_viewed_value_90d=value.median(),
+        ),
+        window(orders, 365).group_by("code").agg(median_order_value_365d=value.median()),
+        _trend(window(orders, 365)),
         window(searches, 90)
         .group_by("code")
         .agg(n=pl.len(), newest=pl.col("place").max(), fruitful=fruitful)
@@ -291,9 +290,57 @@ def _plans(
         .agg(
             gap.median().alias("login_gap_median"),
             gap.max().alias("login_gap_longest"),
-            (gap - gap.median()).abs().median().alias("login_gap_spread"),
         ),
+        _spread(window(logins)),
     ]
+
+
+def _seen_before(events: pl.DataFrame, *words: str) -> pl.DataFrame:
+    """Return events with the instant at which the customer's event before held the same word."""
+    events = events.select("code", "occurred_at", "value", *words)
+    for word in words:
+        same = (pl.col("code") == pl.col("code").shift()) & (pl.col(word) == pl.col(word).shift())
+        events = (
+            events.with_columns(pl.col(word).cast(pl.Categorical).to_physical())
+            .sort("code", word, "occurred_at")
+            .with_columns(pl.when(same).then(pl.col("occurred_at").shift()).alias(f"{word}.before"))
+            .drop(word)
+        )
+    return events
+
+
+def _trend(orders: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the least-squares slope, from distances to the means: two plain group-bys."""
+    at, value = pl.col("at"), pl.col("value")
+    means = orders.group_by("code").agg(
+        n=pl.len(),
+        mean_at=at.mean(),
+        mean=value.mean(),
+    )
+    off = at - pl.col("mean_at")
+    return (
+        orders.join(means.filter(pl.col("n") >= 3), on="code")
+        .select("code", "mean", across=off * (value - pl.col("mean")), along=off * off)
+        .group_by("code")
+        .agg(pl.col("across", "along").sum(), pl.col("mean").first())
+        .select(
+            "code",
+            order_value_trend_365d=pl.col("across") / pl.col("along") / pl.col("mean") * 30.0,
+        )
+    )
+
+
+def _spread(logins: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the median distance of the gaps from their median: two plain group-bys."""
+    gaps = logins.filter(pl.col("gap").is_not_null()).select("code", "gap")
+    medians = gaps.group_by("code").agg(middle=pl.col("gap").median())
+    away = (pl.col("gap") - pl.col("middle")).abs()
+    return (
+        gaps.join(medians, on="code")
+        .select("code", away=away)
+        .group_by("code")
+        .agg(login_gap_spread=pl.col("away").median())
+    )
 
 
 __all__: list[Any] = ["features", "rows"]
