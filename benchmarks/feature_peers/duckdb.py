@@ -93,15 +93,17 @@ def _wanted(cutoffs: Sequence[int]) -> str:
     return f"CREATE OR REPLACE TEMP TABLE wanted AS SELECT * FROM (VALUES {rows}) AS w({names})"
 
 
+_OF_KIND = {name: f"FILTER (event = '{kind}')" for name, kind in _COUNTED.items()}
+
 _CELLS = f"""
 CREATE OR REPLACE TEMP TABLE cell AS
 SELECT code, bin,
-  {", ".join(f"count(*) FILTER (event = '{kind}')::DOUBLE AS {name}" for name, kind in _COUNTED.items())},
-  {", ".join(f"max(t) FILTER (event = '{COUNTED[run]}') AS last_{run}" for run in SINCE.values())},
-  min(t) FILTER (event = 'order_completed') AS first_order,
-  arg_max(value, (t, event_id)) FILTER (event = 'order_completed') AS newest,
-  coalesce(sum(value) FILTER (event = 'order_completed'), 0) AS spend,
-  coalesce(sum(value) FILTER (event = 'order_refunded'), 0) AS refunded,
+  {", ".join(f"count(*) {only}::DOUBLE AS {name}" for name, only in _OF_KIND.items())},
+  {", ".join(f"max(t) {_OF_KIND[run]} AS last_{run}" for run in SINCE.values())},
+  min(t) {_OF_KIND["orders"]} AS first_order,
+  arg_max(value, (t, event_id)) {_OF_KIND["orders"]} AS newest,
+  coalesce(sum(value) {_OF_KIND["orders"]}, 0) AS spend,
+  coalesce(sum(value) {_OF_KIND["refunds"]}, 0) AS refunded,
   coalesce(sum(quantity) FILTER (event = 'product_ordered'), 0)::DOUBLE AS units
 FROM event GROUP BY code, bin
 """

@@ -6,21 +6,32 @@ import argparse
 import gc
 import importlib
 import json
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from feature_peers.columns import COLUMNS, SEARCHED
+from feature_peers.columns import SEARCHED
 from feature_peers.events import cutoffs_of, made_up_events
 
 DOOR = Path(__file__).parents[1] / "features.py"
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Seconds by the clock and of all cores, and bytes over the baseline, of one run."""
+
+    seconds: float
+    cpu: float
+    peak: int
 
 
 def measured(
@@ -29,16 +40,25 @@ def measured(
     *,
     cutoffs: int,
     repeats: int = 1,
-    out: Path | None = None,
+    out: Path,
     columns: str = "all",
-    parquet: bool = False,
+    environment: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Run one side in a fresh process and return its times (seconds) and memory (bytes)."""
+    """Run one side in a fresh process and return its times (seconds) and memory (MB).
+
+    A table in Parquet is read and the result written as Parquet within the clock; one in Arrow's
+    file format is in memory before the clock starts, and so is the result when it stops.
+    """
     command = [sys.executable, str(DOOR), "--one", side, "--table", str(table)]
     command += ["--cutoffs", str(cutoffs), "--repeats", str(repeats), "--columns", columns]
-    command += ["--result", str(out)] if out else []
-    command += ["--parquet"] if parquet else []
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command += ["--result", str(out)]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | (environment or {}),
+    )
     if done.returncode:
         return {"side": side, "failed": done.stderr.strip().splitlines()[-1:]}
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -47,37 +67,28 @@ def measured(
 
 def run_one(options: argparse.Namespace) -> dict[str, Any]:
     """Measure this process's side: read, warm up, run, and write the result for comparison."""
-    features = _features(options.one, options.columns)
-    at = cutoffs_of(options.cutoffs)
     began = time.perf_counter()
+    features = _features(options.one, options.columns)
+    imported = time.perf_counter()
+    at, out = cutoffs_of(options.cutoffs), Path(options.result)
     features(made_up_events(20_000, 400, seed=1), at)
-    warm = time.perf_counter() - began
-    if options.parquet:
-        return _from_parquet(options, features, at) | {"warm_up_s": round(warm, 2)}
-    events = _read(options.table)
-    seconds, peaks, rows = [], [], None
-    for _ in range(options.repeats):
-        rows = None
-        gc.collect()
-        before = _fresh_peak()
-        began = time.perf_counter()
-        rows = features(events, at)
-        seconds.append(round(time.perf_counter() - began, 3))
-        peaks.append(_kilobytes("VmHWM") * 1024 - before)
-    assert rows is not None
-    if options.result:
-        _write(rows, Path(options.result))
-    moved = events.nbytes + rows.nbytes
+    warm = time.perf_counter()
+    through_files = options.table.endswith(".parquet")
+    run = _through_parquet if through_files else _in_memory
+    runs, rows, events = run(options, features, at, out)
+    peak, moved = max(one.peak for one in runs), events.nbytes + rows.nbytes
     return {
         "side": options.one,
-        "seconds": seconds,
-        "best_s": min(seconds),
-        "warm_up_s": round(warm, 2),
+        "best_s": round(min(one.seconds for one in runs), 3),
+        "seconds": [round(one.seconds, 3) for one in runs],
+        "cpu_s": [round(one.cpu, 3) for one in runs],
+        "import_s": round(imported - began, 2),
+        "warm_up_s": round(warm - imported, 2),
         "rows": rows.num_rows,
         "input_mb": events.nbytes // 1_000_000,
         "output_mb": rows.nbytes // 1_000_000,
-        "peak_over_baseline_mb": max(peaks) // 1_000_000,
-        "peak_to_input_and_output": round(max(peaks) / moved, 2),
+        "peak_over_baseline_mb": peak // 1_000_000,
+        "peak_to_input_and_output": round(peak / moved, 2),
     }
 
 
@@ -89,45 +100,60 @@ def _features(side: str, columns: str) -> Any:
     return lambda events, at: module.features(events, at, SEARCHED)
 
 
-def _from_parquet(options: argparse.Namespace, features: Any, at: Sequence[int]) -> dict[str, Any]:
-    """Measure from Parquet to Parquet."""
-    source = Path(options.table).with_suffix(".parquet")
-    target = source.with_name(f"{options.one}.features.parquet")
-    before, began = _fresh_peak(), time.perf_counter()
-    rows = features(pq.read_table(source), at)
-    pq.write_table(rows, target, use_dictionary=False)
-    seconds = round(time.perf_counter() - began, 3)
-    size = target.stat().st_size
-    target.unlink()
-    return {
-        "side": options.one,
-        "best_s": seconds,
-        "peak_over_baseline_mb": (_kilobytes("VmHWM") * 1024 - before) // 1_000_000,
-        "written_mb": size // 1_000_000,
-    }
-
-
-def _read(path: str) -> pa.Table:
-    with pa.OSFile(path) as file:
-        return pa.ipc.open_file(file).read_all()
-
-
-def _write(rows: pa.Table, path: Path) -> None:
-    assert set(COLUMNS) >= set(rows.column_names[2:])
-    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, rows.schema) as writer:
+def _in_memory(
+    options: argparse.Namespace, features: Any, at: Sequence[int], out: Path
+) -> tuple[list[Run], pa.Table, pa.Table]:
+    with pa.OSFile(options.table) as file:
+        events = pa.ipc.open_file(file).read_all()
+    runs, rows = _timed(lambda: features(events, at), options.repeats)
+    with pa.OSFile(str(out), "wb") as file, pa.ipc.new_file(file, rows.schema) as writer:
         writer.write_table(rows)
+    return runs, rows, events
+
+
+def _through_parquet(
+    options: argparse.Namespace, features: Any, at: Sequence[int], out: Path
+) -> tuple[list[Run], pa.Table, pa.Table]:
+    def run() -> None:
+        pq.write_table(features(pq.read_table(options.table), at), target, use_dictionary=False)
+
+    target = out.with_suffix(".parquet")
+    runs, _ = _timed(run, options.repeats)
+    rows = pq.read_table(target)
+    target.unlink()
+    with pa.OSFile(str(out), "wb") as file, pa.ipc.new_file(file, rows.schema) as writer:
+        writer.write_table(rows)
+    return runs, rows, pq.read_table(options.table)
+
+
+def _timed(run: Callable[[], Any], repeats: int) -> tuple[list[Run], Any]:
+    """Return what each run took, and what the last one gave."""
+    runs, given = [], None
+    for _ in range(repeats):
+        given = None
+        gc.collect()
+        before, cpu, began = _fresh_peak(), time.process_time(), time.perf_counter()
+        given = run()
+        seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+        runs.append(Run(seconds, cpu, peak_bytes() - before))
+    return runs, given
 
 
 def _fresh_peak() -> int:
-    """Set the peak back to what is resident now, and return that in bytes."""
+    """Set the peak back to what is resident now, where that is allowed, and return it in bytes."""
     pa.default_memory_pool().release_unused()
     try:
         _CLEAR.write_text("5")
     except OSError:
-        return _kilobytes("VmHWM") * 1024
-    return _kilobytes("VmRSS") * 1024
+        return peak_bytes()
+    return _bytes("VmRSS")
 
 
-def _kilobytes(name: str) -> int:
+def peak_bytes() -> int:
+    """Return the most that this process has held in memory."""
+    return _bytes("VmHWM")
+
+
+def _bytes(name: str) -> int:
     found = next(x for x in _STATUS.read_text().splitlines() if x.startswith(name))
-    return int(found.split()[1])
+    return int(found.split()[1]) * 1024

@@ -19,59 +19,57 @@ def side_by_side(options: argparse.Namespace, work: Path) -> dict[str, Any]:
 
     Temporary files go to the folder ``work``.
     """
-    table = work / "events.arrow"
-    _write_events(options, table)
-    sides, unlike, ours = {}, {}, None
-    for side in options.sides.split(","):
-        out = None if options.parquet else work / f"{side}.arrow"
-        sides[side] = measured(
-            side,
-            table,
-            cutoffs=options.cutoffs,
-            repeats=options.repeats,
-            out=out,
-            columns=options.columns if side == "ours" else "all",
-            parquet=options.parquet,
-        )
-        if out is None or "failed" in sides[side]:
-            continue
-        rows = in_order(pa.ipc.open_file(pa.memory_map(str(out))).read_all())
-        ours = rows if ours is None else ours
-        if found := differences(ours, rows):
-            unlike[side] = found
-        out.unlink()
+    table = write_events(options, work / "events.arrow")
     return {
         "events": options.events,
         "customers": options.customers,
         "cutoffs": options.cutoffs,
         "late": options.late,
         "parquet": options.parquet,
-        "sides": sides,
-        "times_ours": _ratios(sides),
-        "differences": unlike,
+        **compared(options, table, cutoffs=options.cutoffs),
     }
+
+
+def write_events(options: argparse.Namespace, path: Path) -> Path:
+    """Write the made-up events as Arrow's file format, or as Parquet, and return the path."""
+    events = made_up_events(options.events, options.customers, late=options.late, seed=options.seed)
+    if options.parquet:
+        path = path.with_suffix(".parquet")
+        pq.write_table(events, path)
+        return path
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, events.schema) as writer:
+        writer.write_table(events)
+    return path
+
+
+def compared(options: argparse.Namespace, table: Path, *, cutoffs: int) -> dict[str, Any]:
+    """Return ``sides``, ``times_ours`` and ``differences`` for a table that was written."""
+    sides, unlike, ours = {}, {}, None
+    for side in options.sides.split(","):
+        out = table.with_name(f"{side}.result.arrow")
+        sides[side] = measured(side, table, cutoffs=cutoffs, repeats=options.repeats, out=out)
+        if "failed" in sides[side]:
+            continue
+        rows = in_order(pa.ipc.open_file(pa.memory_map(str(out))).read_all())
+        out.unlink()
+        ours = rows if ours is None else ours
+        if found := differences(ours, rows):
+            unlike[side] = found
+    return {"sides": sides, "times_ours": _ratios(sides), "differences": unlike}
 
 
 def as_text(answer: dict[str, Any]) -> str:
     """Return the answer as a table in Markdown."""
-    lines = ["| side | seconds | times ours | peak over baseline, MB | of input + output |"]
-    lines.append("|---|---|---|---|---|")
+    lines = ["| side | seconds | times ours | CPU s | peak, MB | of input + output |"]
+    lines.append("|---|---|---|---|---|---|")
     for name, side in answer["sides"].items():
         ratio = answer["times_ours"].get(name, "")
         peak = side.get("peak_over_baseline_mb", "")
         share = side.get("peak_to_input_and_output", "")
-        lines.append(f"| {name} | {side.get('best_s', 'failed')} | {ratio} | {peak} | {share} |")
+        cpu, best = min(side.get("cpu_s", [""])), side.get("best_s", "failed")
+        lines.append(f"| {name} | {best} | {ratio} | {cpu} | {peak} | {share} |")
     lines.append(f"\nDifferent numbers: {answer['differences'] or 'none'}")
     return "\n".join(lines)
-
-
-def _write_events(options: argparse.Namespace, path: Path) -> None:
-    events = made_up_events(options.events, options.customers, late=options.late, seed=options.seed)
-    if options.parquet:
-        pq.write_table(events, path.with_suffix(".parquet"))
-        return
-    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, events.schema) as writer:
-        writer.write_table(events)
 
 
 def _ratios(sides: dict[str, Any]) -> dict[str, float]:
