@@ -110,7 +110,7 @@ def main() -> None:
     options.add_argument("--repeats", type=int, default=500)
     chosen = options.parse_args()
     catalogue = Catalogue.of()
-    fit = np.array([[0.4, 20.0, 0.8, 2.5, 0.5, 25.0, 0.6, 2.0]])
+    fit = np.array([[0.4, 20.0, 0.8, 2.5, 0.5, 25.0, 0.6, 2.0, 6.25, 3.74, 15.44]])
     population = Population(np.array([0]), ("1970-01-01",), fit)
     begun = time.perf_counter()
     many(made_up_events(5_000, 50, late=0.1, seed=1), catalogue, population, 2)

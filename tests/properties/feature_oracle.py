@@ -144,6 +144,9 @@ class OracleRows:
     def __len__(self):
         return 1
 
+    def once(self, name, make):
+        return make(self)
+
     def events(self, name):
         derive = {
             "cart_abandoned": lambda: [cart for cart in self.carts() if cart["left"]],

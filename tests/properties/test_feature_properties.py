@@ -25,7 +25,10 @@ POPULATION = Population(
     np.array([100 * DAY, 300 * DAY]),
     ("1970-04-11", "1970-10-28"),
     np.array(
-        [[0.4, 20.0, 0.8, 2.5, 0.5, 25.0, 0.6, 2.0], [0.5, 30.0, 0.7, 2.0, 0.6, 35.0, 0.9, 2.5]]
+        [
+            [0.4, 20.0, 0.8, 2.5, 0.5, 25.0, 0.6, 2.0, 6.25, 3.74, 15.44],
+            [0.5, 30.0, 0.7, 2.0, 0.6, 35.0, 0.9, 2.5, 4.0, 2.5, 30.0],
+        ]
     ),
 )
 CHECKS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -3,9 +3,10 @@
 BG/NBD (Fader, Hardie, Lee: "'Counting your customers' the easy way", Marketing Science 24(2), 2005)
 and MBG/NBD (Batislam, Denizel, Filiztekin: "Empirical validation and comparison of models for
 customer base analysis", Int. J. of Research in Marketing 24(3), 2007). BG/NBD lets a customer leave
-only after a repeat order, so it calls every one-time buyer alive; MBG/NBD lets them leave after the
-first order too. All times are in days. Closed forms are elementwise: one row gives the same bits as
-many.
+only after a repeat order, so it calls every one-time buyer alive, however long ago they bought
+(Batislam et al., section 2; Fader, Hardie: "Computing P(alive) using the BG/NBD model", 2008, where
+P(alive) is 1 without a repeat order); MBG/NBD lets them leave after the first order too. All times
+are in days. Closed forms are elementwise: one row gives the same bits as many.
 """
 
 from __future__ import annotations
@@ -44,11 +45,11 @@ class BgNbd:
 
     Parameters
     ----------
-    r : float
-        Shape of the order rate.
-    alpha : float
+    r : float or ndarray
+        Shape of the order rate; an array has one a row.
+    alpha : float or ndarray
         Scale of the order rate, in days.
-    a, b : float
+    a, b : float or ndarray
         Shapes of the probability to leave.
 
     Examples
@@ -60,10 +61,10 @@ class BgNbd:
     1.226
     """
 
-    r: float
-    alpha: float
-    a: float
-    b: float
+    r: float | Floats
+    alpha: float | Floats
+    a: float | Floats
+    b: float | Floats
 
     # The last factor of the odds of having left is a / (b + x - 1) in BG/NBD and a / (b + x) in
     # MBG/NBD; everything else in which the two differ follows from this shift.
@@ -96,7 +97,13 @@ class BgNbd:
         return np.asarray(special.expit(-self._log_odds_left(x, recent, old)))
 
     def churn_risk(
-        self, frequency: ArrayLike, recency: ArrayLike, age: ArrayLike, horizon: ArrayLike
+        self,
+        frequency: ArrayLike,
+        recency: ArrayLike,
+        age: ArrayLike,
+        horizon: ArrayLike,
+        *,
+        alive: Floats | None = None,
     ) -> Floats:
         """Return the probability of no order in the next ``horizon`` days.
 
@@ -106,6 +113,8 @@ class BgNbd:
             As in :meth:`p_alive`.
         horizon : array_like
             Days to look ahead.
+        alive : ndarray of float64, optional
+            What :meth:`p_alive` returned for these rows, where it is known already.
 
         Returns
         -------
@@ -123,10 +132,17 @@ class BgNbd:
         x, recent, old = _rows(frequency, recency, age)
         ahead = np.asarray(horizon, dtype=np.float64)
         orders = -special.expm1(-(self.r + x) * special.log1p(ahead / (self.alpha + old)))
-        return np.asarray(1.0 - self.p_alive(x, recent, old) * orders)
+        stay = self.p_alive(x, recent, old) if alive is None else alive
+        return np.asarray(1.0 - stay * orders)
 
     def expected_orders(
-        self, frequency: ArrayLike, recency: ArrayLike, age: ArrayLike, horizon: ArrayLike
+        self,
+        frequency: ArrayLike,
+        recency: ArrayLike,
+        age: ArrayLike,
+        horizon: ArrayLike,
+        *,
+        alive: Floats | None = None,
     ) -> Floats:
         """Return the number of orders expected in the next ``horizon`` days.
 
@@ -136,6 +152,8 @@ class BgNbd:
             As in :meth:`p_alive`.
         horizon : array_like
             Days to look ahead.
+        alive : ndarray of float64, optional
+            What :meth:`p_alive` returned for these rows, where it is known already.
 
         Returns
         -------
@@ -144,14 +162,16 @@ class BgNbd:
         """
         x, recent, old = _rows(frequency, recency, age)
         ahead = np.asarray(horizon, dtype=np.float64)
-        a = self.a if abs(self.a - 1.0) > 1e-6 else 1.0 + 1e-6  # a removable singularity at 1
+        at_one = np.abs(self.a - 1.0) <= 1e-6  # a removable singularity
+        a = np.where(at_one, 1.0 + 1e-6, self.a)
         b = self.b + self._shift
         none = special.expm1(-(self.r + x) * special.log1p(ahead / (self.alpha + old))) + 1.0
         series = special.hyp2f1(
             self.r + x, b + x, a + b + x - 1.0, ahead / (self.alpha + old + ahead)
         )
         expected = (a + b + x - 1.0) / (a - 1.0) * (1.0 - none * series)
-        return np.asarray(expected * self.p_alive(x, recent, old))
+        stay = self.p_alive(x, recent, old) if alive is None else alive
+        return np.asarray(expected * stay)
 
     def _log_odds_left(self, x: Floats, recent: Floats, old: Floats) -> Floats:
         """Log of P(left) / P(alive); minus infinity where leaving is impossible."""
@@ -217,18 +237,17 @@ def fit_mbgnbd(frequency: ArrayLike, recency: ArrayLike, age: ArrayLike) -> MbgN
 def _rows(
     frequency: ArrayLike, recency: ArrayLike, age: ArrayLike
 ) -> tuple[Floats, Floats, Floats]:
-    x, recent, old = np.broadcast_arrays(
+    return (
         np.asarray(frequency, dtype=np.float64),
         np.asarray(recency, dtype=np.float64),
         np.asarray(age, dtype=np.float64),
     )
-    return x, recent, old
 
 
 def _fit(kind: type[_Model], frequency: ArrayLike, recency: ArrayLike, age: ArrayLike) -> _Model:
     from scipy.optimize import minimize
 
-    rows = np.column_stack(_rows(frequency, recency, age))
+    rows = np.column_stack(np.broadcast_arrays(*_rows(frequency, recency, age)))
     _refuse(rows)
     (x, recent, old), weight = _grouped(rows)
     center = _center(x, old, weight)

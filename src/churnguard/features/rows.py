@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from churnguard.features.tracks import PreparedTrack, Tracks, scale
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
 Floats = NDArray[np.float64]
+_Made = TypeVar("_Made")
 
 NEVER = int(MISSING)
 """The instant of something that has not happened; before every other instant."""
@@ -61,6 +62,7 @@ class Rows:
         self._tracks = tracks
         self._events: dict[str, EventRows] = {}
         self._back: dict[float, Ints] = {}
+        self._made: dict[str, Any] = {}
 
     def __len__(self) -> int:
         return len(self.customers)
@@ -75,6 +77,13 @@ class Rows:
     def season(self) -> Floats:
         """Return the season at each cutoff, shape (4, n): see :func:`kernel.season`."""
         return kernel.season(self.cutoffs)
+
+    def once(self, name: str, make: Callable[[Rows], _Made]) -> _Made:
+        """Return what several signals share, made from these rows when first asked for."""
+        if name not in self._made:
+            self._made[name] = make(self)
+        made: _Made = self._made[name]
+        return made
 
     def events(self, name: str) -> EventRows:
         """Return one kind of event as the rows see it; ``cart_abandoned`` is derived."""
