@@ -1,19 +1,22 @@
 """From events to feature rows: the one function behind training, nightly scoring and a request.
 
-Rows are computed in blocks that fit the processor's cache. A row that had late events at its cutoff
-is computed again by the same kernel, on what was known of its customer then.
+Rows are computed customer by customer, in parts that fit the processor's cache. A row that had late
+events at its cutoff is computed again by the same kernel, on what was known of its customer then.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from churnguard.compiled import side_by_side
 from churnguard.errors import SchemaError
 from churnguard.events.timeline import Timeline
+from churnguard.features import kernel
 from churnguard.features.catalogue import Catalogue
 from churnguard.features.population import Population
 from churnguard.features.rows import Rows
@@ -24,6 +27,7 @@ Codes = NDArray[np.int32]
 
 BLOCK_ROWS = 16_384
 _LATE_ROWS = 4_096
+_PART_EVENTS = 131_072
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,8 @@ class FeatureRows:
 
     Attributes
     ----------
-    values : ndarray of float64, shape (n, p), C-contiguous
-        One row a customer and cutoff, NaN is missing.
+    values : ndarray of float64, shape (n, p)
+        One row a customer and cutoff, NaN is missing; columns lie together in memory.
     names : tuple of str
         The columns, in the catalogue's order.
     customer_ids : ndarray of str, shape (n,)
@@ -53,7 +57,7 @@ class FeatureRows:
     def take(self, places: Ints) -> FeatureRows:
         """Return some of the rows, by place."""
         return FeatureRows(
-            np.ascontiguousarray(self.values[places]),
+            self.values.T[:, places].T,
             self.names,
             self.customer_ids[places],
             self.cutoffs[places],
@@ -64,7 +68,7 @@ class FeatureRows:
         columns = [
             pa.array(self.customer_ids, pa.string()),
             pa.array(self.cutoffs).cast(pa.timestamp("us", tz="UTC")),
-            *(pa.array(column, from_pandas=True) for column in self.values.T),
+            *side_by_side(_nullable, list(self.values.T)),
         ]
         return pa.table(columns, names=["customer_id", "cutoff", *self.names])
 
@@ -76,6 +80,7 @@ def build_features(
     cutoffs: Ints,
     *,
     population: Population | None = None,
+    threads: int | None = 1,
 ) -> FeatureRows:
     """Compute the catalogue's signals of customers at cutoffs.
 
@@ -94,6 +99,9 @@ def build_features(
         Microseconds UTC.
     population : Population, optional
         What was fitted over all customers; without it, signals built on it are missing.
+    threads : int, optional
+        How many parts of the rows are computed side by side; None for one a processor. It does
+        not change a bit of the result.
 
     Returns
     -------
@@ -114,39 +122,57 @@ def build_features(
     True
     """
     customers, cutoffs = _checked(timeline, customers, cutoffs)
-    tracks = Tracks(timeline)
-    values = np.empty((len(customers), len(catalogue)), dtype=np.float64)
-    for start in range(0, len(customers), BLOCK_ROWS):
-        block = slice(start, start + BLOCK_ROWS)
-        rows = Rows(tracks, customers[block], cutoffs[block], population=population)
-        _fill(values[block], catalogue, rows)
-        late = np.flatnonzero(tracks.late(customers[block], cutoffs[block]))
-        for some in range(0, len(late), _LATE_ROWS):
-            places = late[some : some + _LATE_ROWS] + start
-            _recompute(values, places, timeline, catalogue, rows=(customers, cutoffs, population))
-    return FeatureRows(values, catalogue.names, timeline.customer_ids[customers], cutoffs)
+    order = kernel.order_rows(customers, cutoffs, len(timeline.customer_ids))
+    values = np.empty((len(catalogue), len(customers)), dtype=np.float64)
+    work = _Work(timeline, catalogue, population, customers, cutoffs, order, values)
+    parts = _parts(timeline, customers, order)
+    side_by_side(work.compute, parts, threads=threads)
+    return FeatureRows(values.T, catalogue.names, timeline.customer_ids[customers], cutoffs)
 
 
-def _fill(values: NDArray[np.float64], catalogue: Catalogue, rows: Rows) -> None:
-    for place, found in enumerate(catalogue.signals):
-        values[:, place] = found.column(rows)
+@dataclass(frozen=True)
+class _Work:
+    """What every part of the rows is computed from, and where the numbers go."""
+
+    timeline: Timeline
+    catalogue: Catalogue
+    population: Population | None
+    customers: Codes
+    cutoffs: Ints
+    order: Ints
+    values: NDArray[np.float64]
+
+    def compute(self, part: slice) -> None:
+        """Compute a part of the rows, all of them of neighbouring customers."""
+        own = self.order[part]
+        customers, cutoffs = self.customers[own], self.cutoffs[own]
+        first, last = int(customers[0]), int(customers[-1]) + 1
+        tracks = Tracks(self.timeline.part(first, last))
+        customers -= np.int32(first)
+        for start in range(0, len(own), BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
+            self._fill(tracks, customers[block], cutoffs[block], own[block])
+            late = np.flatnonzero(tracks.late(customers[block], cutoffs[block])) + start
+            for some in range(0, len(late), _LATE_ROWS):
+                rows = late[some : some + _LATE_ROWS]
+                known = Tracks(tracks.timeline.known_at(customers[rows], cutoffs[rows]))
+                self._fill(known, np.arange(len(rows), dtype=np.int32), cutoffs[rows], own[rows])
+
+    def _fill(self, tracks: Tracks, customers: Codes, cutoffs: Ints, places: Ints) -> None:
+        rows = Rows(tracks, customers, cutoffs, population=self.population)
+        for column, found in zip(self.values, self.catalogue.signals, strict=True):
+            kernel.put(column, places, found.column(rows))
 
 
-def _recompute(
-    values: NDArray[np.float64],
-    places: Ints,
-    timeline: Timeline,
-    catalogue: Catalogue,
-    *,
-    rows: tuple[Codes, Ints, Population | None],
-) -> None:
-    """Replace rows that had late events by what was known of their customers at their cutoffs."""
-    customers, cutoffs, population = rows
-    known = Tracks(timeline.known_at(customers[places], cutoffs[places]))
-    own = np.arange(len(places), dtype=np.int32)
-    again = np.empty((len(places), len(catalogue)), dtype=np.float64)
-    _fill(again, catalogue, Rows(known, own, cutoffs[places], population=population))
-    values[places] = again
+def _parts(timeline: Timeline, customers: Codes, order: Ints) -> list[slice]:
+    """Cut rows into parts between customers, so that a part and its events fit the cache."""
+    if len(order) <= BLOCK_ROWS:
+        return [slice(0, len(order))] if len(order) else []
+    events = np.zeros(len(timeline.customer_ids) + 1, dtype=np.int64)
+    for event in timeline.events:
+        events += timeline.track(event).offsets
+    cuts = kernel.cuts(customers, order, events, BLOCK_ROWS, _PART_EVENTS)
+    return [slice(first, last) for first, last in pairwise(cuts.tolist())]
 
 
 def _checked(timeline: Timeline, customers: Codes, cutoffs: Ints) -> tuple[Codes, Ints]:
@@ -158,3 +184,11 @@ def _checked(timeline: Timeline, customers: Codes, cutoffs: Ints) -> tuple[Codes
     if len(customers) and not (customers.min() >= 0 and customers.max() < known):
         raise SchemaError(f"A customer code is not between 0 and {known - 1}.")
     return customers, cutoffs
+
+
+def _nullable(column: NDArray[np.float64]) -> pa.Array:
+    """Return a column with its NaN as nulls; the numbers are not copied."""
+    column = np.ascontiguousarray(column)
+    valid, missing = kernel.validity(column)
+    buffers = [pa.py_buffer(valid) if missing else None, pa.py_buffer(column)]
+    return pa.Array.from_buffers(pa.float64(), len(column), buffers, null_count=missing)

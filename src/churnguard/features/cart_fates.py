@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from churnguard.compiled import compiled
 from churnguard.events.timeline import MISSING, Timeline
 from churnguard.features.carts import CART_TIMEOUT_US
 from churnguard.features.derived import DerivedEvents, sorted_events
-from churnguard.features.kernel import compiled
 
 Ints = NDArray[np.int64]
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnguard.clock import DAY_US
+from churnguard.compiled import compiled
 from churnguard.events.timeline import MISSING, Timeline, Track
-from churnguard.features.kernel import compiled
 
 Ints = NDArray[np.int64]
 

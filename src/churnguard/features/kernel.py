@@ -1,26 +1,24 @@
-"""The compiled loops: binary search, window scans and the passes that prepare a track.
+"""The compiled loops: window scans, and the passes that prepare a track.
 
 Each loop reads integers in sort order and writes one number a row, so a row's bits do not depend on
-its neighbours. No fastmath, no threads inside; ``nogil`` lets callers run blocks side by side.
+its neighbours: a row whose window is that of the row before has the same number, and only saves the
+work of finding it again.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from churnguard.clock import DAY_US
+from churnguard.compiled import compiled
 from churnguard.events.timeline import MISSING
 
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
 Floats = NDArray[np.float64]
-_Loop = TypeVar("_Loop", bound=Callable[..., Any])
 
 VERSION = 1
 """Part of every signal's digest; raised when a loop's result changes."""
@@ -35,28 +33,73 @@ _FAR = int(np.iinfo(np.int64).max)
 _FEW = 32
 
 
-def compiled(loop: _Loop) -> _Loop:
-    """Compile a loop, cached on disk where a folder for the cache can be written."""
-    try:
-        return numba.njit(cache=True, nogil=True)(loop)  # type: ignore[no-any-return]
-    except RuntimeError:  # numba found no folder it may write to
-        return numba.njit(nogil=True)(loop)  # type: ignore[no-any-return]
+@compiled
+def order_rows(customers: Codes, cutoffs: Ints, known: int) -> Ints:
+    """Return the order of rows by (customer, cutoff), equal ones in the order given."""
+    starts = np.zeros(known + 1, dtype=np.int64)
+    for customer in customers:
+        starts[customer + 1] += 1
+    for customer in range(known):
+        starts[customer + 1] += starts[customer]
+    order = np.empty(len(customers), dtype=np.int64)
+    ends = starts[:-1].copy()
+    for row in range(len(customers)):
+        order[ends[customers[row]]] = row
+        ends[customers[row]] += 1
+    for customer in range(known):
+        own = order[starts[customer] : starts[customer + 1]]
+        for place in range(1, len(own)):
+            if cutoffs[own[place]] < cutoffs[own[place - 1]]:
+                own[:] = own[np.argsort(cutoffs[own], kind="mergesort")]
+                break
+    return order
 
 
 @compiled
-def first_at(occurred: Ints, low: Ints, high: Ints, instants: Ints) -> Ints:
-    """Return, for each row, the first place in ``[low, high)`` that is at or after an instant."""
-    found = np.empty(len(low), dtype=np.int64)
-    for row in range(len(low)):
-        a, b, instant = low[row], high[row], instants[row]
-        while a < b:
-            middle = (a + b) >> 1
-            if occurred[middle] < instant:
-                a = middle + 1
-            else:
-                b = middle
-        found[row] = a
-    return found
+def cuts(customers: Codes, order: Ints, events: Ints, most_rows: int, most_events: int) -> Ints:
+    """Return where to cut rows in order between customers, at about so many rows or events."""
+    found = [np.int64(0)]
+    start = 0
+    for place in range(1, len(order)):
+        customer = customers[order[place]]
+        if customer == customers[order[place - 1]]:
+            continue
+        wide = events[customer + 1] - events[customers[order[start]]] > most_events
+        if wide or place - start >= most_rows:
+            found.append(np.int64(place))
+            start = place
+    found.append(np.int64(len(order)))
+    return np.array(found)
+
+
+@compiled
+def put(column: Floats, places: Ints, numbers: Floats) -> None:
+    """Write numbers to places of a column."""
+    for row in range(len(places)):
+        column[places[row]] = numbers[row]
+
+
+@compiled
+def validity(column: Floats) -> tuple[NDArray[np.uint8], int]:
+    """Return a bitmap of the numbers that are not NaN, lowest bit first, and how many are."""
+    bits = np.zeros((len(column) + 7) // 8, dtype=np.uint8)
+    missing = 0
+    for row in range(len(column)):
+        if np.isnan(column[row]):
+            missing += 1
+        else:
+            bits[row >> 3] |= np.uint8(1 << (row & 7))
+    return bits, missing
+
+
+@compiled
+def runs(offsets: Ints, customers: Codes) -> tuple[Ints, Ints]:
+    """Return where the events of each row's customer begin and end."""
+    first = np.empty(len(customers), dtype=np.int64)
+    end = np.empty(len(customers), dtype=np.int64)
+    for row in range(len(customers)):
+        first[row], end[row] = offsets[customers[row]], offsets[customers[row] + 1]
+    return first, end
 
 
 @compiled
@@ -80,6 +123,15 @@ def days_since(occurred: Ints, places: Ints, cutoffs: Ints) -> Floats:
 
 
 @compiled
+def window_count(low: Ints, high: Ints) -> Floats:
+    """Return how many events there are in the window."""
+    result = np.empty(len(low))
+    for row in range(len(low)):
+        result[row] = high[row] - low[row]
+    return result
+
+
+@compiled
 def window_sum(sums: Ints, low: Ints, high: Ints, scale: float) -> Floats:
     """Return the sum over the window from prefix sums."""
     result = np.empty(len(low))
@@ -98,6 +150,15 @@ def ratios(above: Floats, below: Floats) -> Floats:
 
 
 @compiled
+def any_late(occurred: Ints, received: Ints) -> bool:
+    """Tell if any event was received after it occurred."""
+    for place in range(len(occurred)):  # noqa: SIM110 - numba compiles no generators
+        if received[place] > occurred[place]:
+            return True
+    return False
+
+
+@compiled
 def latest_received(received: Ints, offsets: Ints) -> Ints:
     """Return, for each event, the newest ``received`` of its customer's events up to it."""
     latest = received.copy()
@@ -108,10 +169,35 @@ def latest_received(received: Ints, offsets: Ints) -> Ints:
 
 
 @compiled
+def previous_places(codes: Codes, offsets: Ints) -> Ints:
+    """Return the place of the customer's event before with the same word, -1 for the first.
+
+    A missing word is no word: its place before is set past every window, so it never counts.
+    """
+    words = 0
+    for code in codes:
+        words = max(words, code + 1)
+    last = np.full(words, -1, dtype=np.int64)
+    previous = np.empty(len(codes), dtype=np.int64)
+    for customer in range(len(offsets) - 1):
+        for place in range(offsets[customer], offsets[customer + 1]):
+            code = codes[place]
+            if code < 0:
+                previous[place] = _FAR
+            else:
+                previous[place] = last[code] if last[code] >= offsets[customer] else -1
+                last[code] = place
+    return previous
+
+
+@compiled
 def window_distinct(previous: Ints, low: Ints, high: Ints) -> Floats:
     """Count different words: events in the window whose word was not in the window before."""
     result = np.empty(len(low))
     for row in range(len(low)):
+        if _same_window(low, high, row):
+            result[row] = result[row - 1]
+            continue
         different = 0
         for place in range(low[row], high[row]):
             if previous[place] < low[row]:
@@ -126,6 +212,9 @@ def window_most_often(previous: Ints, low: Ints, high: Ints) -> Floats:
     result = np.empty(len(low))
     times = np.empty(_longest(low, high), dtype=np.int64)
     for row in range(len(low)):
+        if _same_window(low, high, row):
+            result[row] = result[row - 1]
+            continue
         most = 0
         for place in range(low[row], high[row]):
             before = previous[place]
@@ -143,6 +232,9 @@ def window_median(values: Ints, low: Ints, high: Ints, scale: float) -> Floats:
     result = np.empty(len(low))
     taken = np.empty(_longest(low, high), dtype=np.int64)
     for row in range(len(low)):
+        if _same_window(low, high, row):
+            result[row] = result[row - 1]
+            continue
         count = 0
         for place in range(low[row], high[row]):
             if values[place] != _GONE:
@@ -161,7 +253,10 @@ def window_trend(occurred: Ints, values: Ints, low: Ints, high: Ints) -> Floats:
     """
     result = np.empty(len(low))
     for row in range(len(low)):
-        result[row] = _slope(occurred, values, low[row], high[row])
+        if _same_window(low, high, row):
+            result[row] = result[row - 1]
+        else:
+            result[row] = _slope(occurred, values, low[row], high[row])
     return result
 
 
@@ -187,6 +282,10 @@ def gap_statistics(occurred: Ints, low: Ints, high: Ints) -> Floats:
     result = np.full((6, len(low)), np.nan)
     gaps = np.empty(_longest(low, high), dtype=np.int64)
     for row in range(len(low)):
+        if _same_window(low, high, row):
+            for statistic in range(6):
+                result[statistic, row] = result[statistic, row - 1]
+            continue
         count = max(high[row] - low[row] - 1, 0)
         result[0, row] = count
         if count == 0:
@@ -235,6 +334,11 @@ def season(cutoffs: Ints) -> Floats:
         result[2, row] = math.sin(2.0 * angle)
         result[3, row] = math.cos(2.0 * angle)
     return result
+
+
+@compiled
+def _same_window(low: Ints, high: Ints, row: int) -> bool:
+    return row > 0 and low[row] == low[row - 1] and high[row] == high[row - 1]
 
 
 @compiled

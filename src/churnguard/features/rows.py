@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnguard.clock import DAY_US
+from churnguard.events.sorting import first_at
 from churnguard.events.timeline import MISSING
 from churnguard.features import kernel
 from churnguard.features.population import Population
@@ -57,7 +58,6 @@ class Rows:
         self.customers = customers
         self.cutoffs = cutoffs
         self.population = population
-        self.following = customers + np.int32(1)
         self.shape = customers.shape
         self._tracks = tracks
         self._events: dict[str, EventRows] = {}
@@ -107,9 +107,8 @@ class EventRows:
         self._gaps: dict[object, Gaps] = {}
         self._places: dict[int, Ints] = {}
         self._since: dict[int, Floats] = {}
-        self._first = track.offsets[rows.customers]
-        high = track.offsets[rows.following]
-        self._end = kernel.first_at(track.occurred, self._first, high, rows.cutoffs)
+        self._first, high = kernel.runs(track.offsets, rows.customers)
+        self._end = first_at(track.occurred, self._first, high, rows.cutoffs)
 
     def where(self, column: str, equals: float | str) -> EventRows:
         """Return only the events whose column holds a number or a word."""
@@ -143,7 +142,7 @@ class EventRows:
     ) -> Floats:
         """Return how many events there are in the window."""
         low, high = self.bounds(days, until=until, after=after)
-        return (high - low).astype(np.float64)
+        return kernel.window_count(low, high)
 
     def sum(
         self,
@@ -238,7 +237,7 @@ class EventRows:
         return self._from(self._rows.back(days))
 
     def _from(self, instants: Ints) -> Ints:
-        return kernel.first_at(self._track.occurred, self._first, self._end, instants)
+        return first_at(self._track.occurred, self._first, self._end, instants)
 
     def _narrow(self, key: object, make: Callable[[PreparedTrack], PreparedTrack]) -> EventRows:
         if key not in self._narrower:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from churnguard.compiled import compiled
 from churnguard.events.timeline import MISSING, Timeline, Track
 from churnguard.features.derived import DerivedEvents, sorted_events
-from churnguard.features.kernel import compiled
 
 Ints = NDArray[np.int64]
 

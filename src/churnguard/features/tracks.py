@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from churnguard.clock import DAY_US
 from churnguard.events.schema import MONEY_SCALE
+from churnguard.events.sorting import first_at
 from churnguard.events.timeline import MISSING, MONEY_COLUMNS, WORD_COLUMNS, Timeline, Track
 from churnguard.features import kernel
 from churnguard.features.baskets import bought_baskets
@@ -44,14 +45,12 @@ class PreparedTrack:
     def __init__(
         self,
         offsets: Ints,
-        customer: NDArray[np.integer],
         occurred: Ints,
         *,
         read: Callable[[str], NDArray[Any]],
         code: Callable[[str, str], int],
     ) -> None:
         self.offsets = offsets
-        self.customer = customer
         self.occurred = occurred
         self._read = read
         self._code = code
@@ -107,20 +106,17 @@ class PreparedTrack:
         places = np.flatnonzero(mask)
         return PreparedTrack(
             np.searchsorted(places, self.offsets),
-            self.customer[places],
             self.occurred[places],
             read=lambda name: self.column(name)[places],
             code=self._code,
         )
 
     def _previous(self, codes: Codes) -> Ints:
-        key = self.customer.astype(np.int64) * (int(codes.max(initial=0)) + 2) + codes
-        order = np.argsort(key, kind="stable")
-        previous = np.full(len(codes), -1, dtype=np.int64)
-        same = key[order[1:]] == key[order[:-1]]
-        previous[order[1:][same]] = order[:-1][same]
-        previous[codes < 0] = np.iinfo(np.int64).max
-        return previous
+        if codes.max(initial=0) > 4 * len(codes) + 1024:  # many words elsewhere, few here
+            known, places = np.unique(codes, return_inverse=True)
+            codes = (places - (known[:1] < 0)).astype(np.int32)
+        found: Ints = kernel.previous_places(codes, self.offsets)
+        return found
 
     def _once(self, key: tuple[object, ...], make: Callable[[], _Made]) -> _Made:
         if key not in self._made:
@@ -158,36 +154,27 @@ class Tracks:
         late = np.zeros(len(customers), dtype=bool)
         for track, newest in self._slow:
             first, end = track.offsets[customers], track.offsets[customers + 1]
-            last = kernel.first_at(track.occurred, first, end, cutoffs) - 1
+            last = first_at(track.occurred, first, end, cutoffs) - 1
             late |= (last >= first) & (newest[last] >= cutoffs)
         return late
 
     @cached_property
     def _slow(self) -> list[tuple[Track, Ints]]:
         """Tracks that hold an event we were told of after it occurred, and the newest so far."""
-        occurred, received = (
-            self.timeline.column("occurred_at"),
-            self.timeline.column("received_at"),
-        )
-        if not (received > occurred).any():
-            return []
         tracks = [self.timeline.track(event) for event in self.timeline.events]
         return [
             (track, kernel.latest_received(track.received, track.offsets))
             for track in tracks
-            if (track.received > track.occurred).any()
+            if kernel.any_late(track.occurred, track.received)
         ]
 
     def _prepared(self, event: str) -> PreparedTrack:
         track = self.timeline.track(event)
-        return PreparedTrack(
-            track.offsets, track.customer, track.occurred, read=track.read, code=track.code
-        )
+        return PreparedTrack(track.offsets, track.occurred, read=track.read, code=track.code)
 
     def _derived(self, found: DerivedEvents) -> PreparedTrack:
         return PreparedTrack(
             found.offsets,
-            found.customer,
             found.occurred,
             read=found.columns.__getitem__,
             code=lambda _name, _word: -2,
@@ -198,7 +185,6 @@ class Tracks:
         columns = {"value": carts.value, "quantity": carts.quantity}
         return PreparedTrack(
             carts.offsets,
-            carts.customer,
             carts.occurred,
             read=columns.__getitem__,
             code=lambda _name, _word: -2,

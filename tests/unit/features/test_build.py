@@ -36,11 +36,11 @@ def logins(customers, days, *, delay=0):
 
 
 def test_rows_come_as_a_matrix_and_as_a_table():
-    """Values are C-contiguous float64, the table names customer and cutoff, NaN becomes null."""
+    """A column lies together in memory, the table names customer and cutoff, NaN becomes null."""
     catalogue = Catalogue.of(["logins", "orders"])
     customers = np.array([1, 0], np.int32)
     rows = build.build_features(logins(2, 3), catalogue, customers, np.array([3, 1]) * DAY_US)
-    assert rows.values.flags.c_contiguous
+    assert rows.values.flags.f_contiguous
     assert rows.values.shape == (2, len(catalogue))
     table = rows.to_arrow()
     assert table.column_names == ["customer_id", "cutoff", *catalogue.names]
@@ -78,9 +78,9 @@ def test_a_read_only_home_does_not_stop_the_compiler(tmp_path):
     program = (
         "import numba.core.caching as c\n"
         "c.CacheImpl._locator_classes = []\n"
-        "from churnguard.features import kernel; import numpy as np\n"
+        "from churnguard.events.sorting import first_at; import numpy as np\n"
         "one = np.zeros(1, np.int64)\n"
-        "print(kernel.first_at(np.array([5]), one, one + 1, one + 6)[0])\n"
+        "print(first_at(np.array([5]), one, one + 1, one + 6)[0])\n"
     )
     environ = os.environ | {"HOME": str(tmp_path)}
     done = subprocess.run(
