@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from churnguard.clock import Clock, system_clock
-from churnguard.jobs.ports import ModelRegistry, Shop
+from churnguard.errors import InvalidRequest, NotEnoughHistory
+from churnguard.jobs.ports import Engine, ModelRegistry, Shop
 from churnguard.project.layout import Layout
 from churnguard.project.settings import read_settings
 
@@ -68,3 +69,68 @@ def open_shop(
         clock=clock,
         environ=environ,
     )
+
+
+ENGINES = ("local", "spark")
+"""Where signals and scores are computed: in this process, or on Spark."""
+
+
+def open_engine(
+    name: str,
+    shop: Shop,
+    *,
+    events: str | None = None,
+    format: str | None = None,  # noqa: A002
+) -> Engine | None:
+    """Choose where the work by partition of customers runs.
+
+    Parameters
+    ----------
+    name : str
+        One of :data:`ENGINES`.
+    shop : Shop
+        An opened project.
+    events : str, optional
+        A table of canonical events that Spark can read; the shop's Parquet history, brought up to
+        date, when not given.
+    format : str, optional
+        Spark's data source for ``events``, or ``table``; Parquet when not given.
+
+    Returns
+    -------
+    Engine or None
+        None stands for this process.
+
+    Raises
+    ------
+    InvalidRequest
+        If there is no such engine, or what it needs is missing.
+    NotEnoughHistory
+        If the shop has no event.
+    """
+    if name not in ENGINES:
+        raise InvalidRequest(
+            f"There is no engine '{name}'.", hint=f"Engines are {', '.join(ENGINES)}."
+        )
+    if name == "local":
+        if events or format:
+            raise InvalidRequest(
+                "The local engine reads the project's own events.",
+                hint="Say --engine spark to read another table, or leave the two options out.",
+            )
+        return None
+    from churnguard.engines.spark import SparkEngine, start_session
+
+    session = start_session()
+    if events is not None:
+        return SparkEngine(events, format=format or "parquet", session=session)
+    if format:
+        raise InvalidRequest("--format tells how to read --events.", hint="Say --events as well.")
+    shop.events.export()
+    folder = Layout(shop.root).data / "events"
+    if not any(folder.glob("received=*/*.parquet")):
+        raise NotEnoughHistory(
+            "The shop has no events yet.",
+            hint="Bring in the shop's files with 'churnguard ingest'.",
+        )
+    return SparkEngine(folder.as_uri(), session=session)

@@ -32,6 +32,29 @@ Horizon = Annotated[
         "--horizon", metavar="DAYS", min=1, max=730, help="Churn: no order in so many days."
     ),
 ]
+EngineName = Annotated[
+    str,
+    typer.Option(
+        "--engine", metavar="E", help="Where to compute: local, or spark (docs/spark.md)."
+    ),
+]
+Events = Annotated[
+    str | None,
+    typer.Option(
+        "--events",
+        metavar="PATH-OR-TABLE",
+        help="With --engine spark: canonical events elsewhere, instead of the project's own.",
+    ),
+]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="F",
+        help="Spark's data source for --events (parquet, delta, orc, ...), or table.",
+        show_default="parquet",
+    ),
+]
 
 HERE = Path()
 """The default project: the folder one stands in."""

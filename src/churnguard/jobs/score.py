@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -13,18 +13,14 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from churnguard.clock import iso
-from churnguard.events.timeline import Timeline
-from churnguard.features.build import FeatureRows
-from churnguard.jobs.champion import LoadedChampion, champion_for
-from churnguard.jobs.ports import Progress, ScoreRun, Shop, silent
-from churnguard.jobs.scoring_context import feature_rows, scoring_context
+from churnguard.jobs.champion import champion_for
+from churnguard.jobs.ports import Engine, Progress, ScoreRun, Shop, silent
+from churnguard.jobs.score_here import judge_here
+from churnguard.jobs.score_on import judge_on
 from churnguard.jobs.write_table import check_ending, write_table
-from churnguard.scoring.abstention import book_reason
-from churnguard.scoring.compose import ScoringContext, compose_scores, score_without_number
 from churnguard.scoring.score import Score
 
 _MOST_REASONS = 100_000
@@ -90,6 +86,7 @@ def score_everybody(
     *,
     as_of: datetime | None = None,
     out: Path | None = None,
+    engine: Engine | None = None,
     progress: Progress = silent,
 ) -> ScoreReport:
     """Score every customer that the shop knows.
@@ -102,6 +99,8 @@ def score_everybody(
         The cutoff; now when not given.
     out : Path, optional
         CSV or Parquet file to write as well.
+    engine : Engine, optional
+        Where signals and scores are computed; in this process when not given.
     progress : callable
         Told what is being done.
 
@@ -116,18 +115,16 @@ def score_everybody(
         check_ending(out)
     cutoff = as_of or shop.clock()
     champion = champion_for(shop, as_of)
-    rows = list(_rows(shop, champion, cutoff, progress))
-    context = scoring_context(shop, champion, as_of=cutoff)
-    scores: list[Score] = []
-    for done, part in enumerate(rows, start=1):
-        scores += _compose(shop, context, part, cutoff)
-        progress("scoring customers", done, len(rows))
-    explained = _worth_explaining(scores, shop.settings.reasons_top)
+    judge = (
+        judge_here(shop, champion, as_of=cutoff, progress=progress)
+        if engine is None
+        else judge_on(engine, shop, champion, as_of=cutoff, progress=progress)
+    )
+    scores = sorted(judge.scores(), key=lambda score: score.customer_id)
     progress("explaining the most worthwhile", 0, None)
-    told = _with_reasons(shop, context, rows, cutoff, explained=explained)
+    explained = _worth_explaining(scores, shop.settings.reasons_top)
+    told = {score.customer_id: score for score in judge.explained(explained)}
     scores = [told.get(score.customer_id, score) for score in scores]
-    scores += _without_events(shop, context, scores, cutoff)
-    scores.sort(key=lambda score: score.customer_id)
     run = ScoreRun(
         run_id=secrets.token_hex(8),
         as_of=cutoff,
@@ -173,15 +170,6 @@ SCORE_SCHEMA = pa.schema(
 """Columns of ``score --out``, in order."""
 
 
-def _rows(
-    shop: Shop, champion: LoadedChampion, cutoff: datetime, progress: Progress
-) -> Iterable[FeatureRows]:
-    for done, events in enumerate(shop.events.partitions(), start=1):
-        progress("building signals", done, None)
-        if events.num_rows:
-            yield feature_rows(Timeline.from_arrow(events), champion, as_of=cutoff)
-
-
 def _worth_explaining(scores: Sequence[Score], top: int | None) -> frozenset[str]:
     """Return whom the settings give reasons to: first in expected gain and first in risk, in turn.
 
@@ -194,53 +182,6 @@ def _worth_explaining(scores: Sequence[Score], top: int | None) -> frozenset[str
     by_risk = sorted(judged, key=lambda s: -(s.churn_risk or 0.0))
     in_turn = (s.customer_id for pair in zip(by_gain, by_risk, strict=True) for s in pair)
     return frozenset(islice(dict.fromkeys(in_turn), count))
-
-
-def _with_reasons(
-    shop: Shop,
-    context: ScoringContext,
-    rows: Sequence[FeatureRows],
-    cutoff: datetime,
-    *,
-    explained: frozenset[str],
-) -> dict[str, Score]:
-    """Return the scores of some customers, with reasons; no number changes."""
-    told: dict[str, Score] = {}
-    for part in rows:
-        places = [i for i, customer in enumerate(part.customer_ids) if customer in explained]
-        if places:
-            some = part.take(np.array(places))
-            for score in _compose(shop, context, some, cutoff, explain=True):
-                told[score.customer_id] = score
-    return told
-
-
-def _compose(
-    shop: Shop,
-    context: ScoringContext,
-    rows: FeatureRows,
-    cutoff: datetime,
-    *,
-    explain: bool = False,
-) -> list[Score]:
-    ids = list(rows.customer_ids)
-    book = {row["customer_id"]: row for row in shop.events.customers(ids).to_pylist()}
-    last_actions = shop.scores.last_actions(ids)
-    return compose_scores(context, rows, book, last_actions, as_of=cutoff, explain=explain)
-
-
-def _without_events(
-    shop: Shop, context: ScoringContext, scores: Sequence[Score], cutoff: datetime
-) -> list[Score]:
-    """Abstain, by name, for customers of the book who have no event."""
-    seen = {score.customer_id for score in scores}
-    return [
-        score_without_number(
-            context, row["customer_id"], book_reason(row) or "no_order_yet", as_of=cutoff
-        )
-        for row in shop.events.customers().to_pylist()
-        if row["customer_id"] not in seen
-    ]
 
 
 def _flat(score: Score) -> dict[str, Any]:

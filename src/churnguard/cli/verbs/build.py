@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from churnguard.cli.answers import answer
-from churnguard.cli.options import HERE, AsJson, Horizon, Project
+from churnguard.cli.options import HERE, AsJson, EngineName, Events, Format, Horizon, Project
 
 
 def build(
@@ -16,7 +16,17 @@ def build(
         list[str],
         typer.Option("--cutoff", metavar="T", help="Instant to look back from; may be repeated."),
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Parquet file to write.")],
+    out: Annotated[
+        str,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Parquet file to write; on Spark a folder of them, or a URI.",
+        ),
+    ],
+    engine: EngineName = "local",
+    events: Events = None,
+    format: Format = None,  # noqa: A002 - the option's name
     horizon: Horizon = None,
     project: Project = HERE,
     as_json: AsJson = False,
@@ -27,15 +37,21 @@ def build(
 
     Example: churnguard build --cutoff 2026-08-01 --cutoff 2026-09-01 --out rows.parquet
     """
-    from churnguard.bootstrap import open_shop
+    from churnguard.bootstrap import open_engine, open_shop
     from churnguard.cli.progress import progress
     from churnguard.clock import parse_instant
     from churnguard.jobs.build import build_to
+    from churnguard.jobs.build_on import build_on
 
     shop = open_shop(project, horizon_days=horizon)
     cutoffs = [parse_instant(text, shop.settings.timezone) for text in cutoff]
     with progress(as_json=as_json) as report:
-        summary = build_to(shop, cutoffs, out, progress=report)
+        where = open_engine(engine, shop, events=events, format=format)
+        summary = (
+            build_to(shop, cutoffs, Path(out), progress=report)
+            if where is None
+            else build_on(where, shop, cutoffs=cutoffs, out=out, progress=report)
+        )
     lines = [f"{out}: {summary['rows']:,} rows of {summary['columns']} signals"]
     lines += [f"left out: {family} ({why})" for family, why in summary["left_out"].items()]
     answer(summary, as_json=as_json, text="\n".join(lines))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from churnguard.cli.answers import answer
-from churnguard.cli.options import HERE, AsJson, AsOf, Project
+from churnguard.cli.options import HERE, AsJson, AsOf, EngineName, Events, Format, Project
 
 
 def score(
@@ -16,6 +16,9 @@ def score(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Also write CSV or Parquet.")
     ] = None,
+    engine: EngineName = "local",
+    events: Events = None,
+    format: Format = None,  # noqa: A002 - the option's name
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -23,7 +26,7 @@ def score(
 
     Example: churnguard score --as-of 2026-11-01 --out scores.csv
     """
-    from churnguard.bootstrap import open_shop
+    from churnguard.bootstrap import open_engine, open_shop
     from churnguard.cli.progress import progress
     from churnguard.clock import parse_instant
     from churnguard.jobs.score import score_everybody
@@ -31,5 +34,6 @@ def score(
     shop = open_shop(project)
     instant = parse_instant(as_of, shop.settings.timezone) if as_of else None
     with progress(as_json=as_json) as report:
-        result = score_everybody(shop, as_of=instant, out=out, progress=report)
+        where = open_engine(engine, shop, events=events, format=format)
+        result = score_everybody(shop, as_of=instant, out=out, engine=where, progress=report)
     answer(result.to_dict(), as_json=as_json, text=result.to_text())
