@@ -44,12 +44,15 @@ class FeatureRows:
         Whose row it is.
     cutoffs : ndarray of int64, shape (n,)
         The instant the row looks back from, microseconds UTC.
+    population : Population or None
+        What was fitted over all customers; each row used one of its fits.
     """
 
     values: NDArray[np.float64]
     names: tuple[str, ...]
     customer_ids: NDArray[np.object_]
     cutoffs: Ints
+    population: Population | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -61,7 +64,14 @@ class FeatureRows:
             self.names,
             self.customer_ids[places],
             self.cutoffs[places],
+            self.population,
         )
+
+    def fits(self) -> list[str | None]:
+        """Return the name of the fit of the population that each row used, None where none."""
+        if self.population is None:
+            return [None] * len(self)
+        return self.population.names_at(self.cutoffs)
 
     def to_arrow(self) -> pa.Table:
         """Return a table of ``customer_id``, ``cutoff`` and one column a signal (NaN as null)."""
@@ -127,7 +137,8 @@ def build_features(
     work = _Work(timeline, catalogue, population, customers, cutoffs, order, values)
     parts = _parts(timeline, customers, order)
     side_by_side(work.compute, parts, threads=threads)
-    return FeatureRows(values.T, catalogue.names, timeline.customer_ids[customers], cutoffs)
+    ids = timeline.customer_ids[customers]
+    return FeatureRows(values.T, catalogue.names, ids, cutoffs, population)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from churnguard.clock import iso, to_us
 from churnguard.errors import InvalidRequest
-from churnguard.features.population import fit_population
+from churnguard.jobs.population import shop_population
 from churnguard.jobs.ports import Progress, Shop, silent
-from churnguard.jobs.snapshots import read_history, take_snapshots
+from churnguard.jobs.snapshots import labelled_table, read_history, take_snapshots
 from churnguard.jobs.write_table import write_table
 from churnguard.project.layout import Layout
 from churnguard.project.loader import load_catalogue
@@ -40,7 +40,7 @@ def build_to(
     return {
         "out": str(out),
         "rows": rows.num_rows,
-        "columns": rows.num_columns - 3,
+        "columns": rows.num_columns - 4,
         "mature": rows.num_rows - rows["churned"].null_count,
         "cutoffs": [iso(cutoff) for cutoff in cutoffs],
         "left_out": left_out,
@@ -65,7 +65,8 @@ def build(
     -------
     rows : pa.Table
         ``customer_id``, ``cutoff``, one float64 column a signal (null where there is nothing to
-        say) and ``churned`` (bool, null where the horizon has not passed), by (cutoff, customer).
+        say), ``population`` (the date of the fit that the row used, null where none) and
+        ``churned`` (bool, null where the horizon has not passed), by (cutoff, customer).
     left_out : dict of str to str
         Families that the shop's events cannot carry, with the reason.
 
@@ -82,7 +83,7 @@ def build(
     history = read_history(shop, known_before=shop.clock(), progress=progress)
     catalogue, left_out = load_catalogue(Layout(shop.root)).available(history.event_counts)
     instants = sorted({to_us(cutoff) for cutoff in cutoffs})
-    population = fit_population(history.timelines, instants, timezone=settings.timezone)
+    population = shop_population(shop, history.timelines, instants)
     snapshots = take_snapshots(
         history,
         catalogue,
@@ -92,5 +93,4 @@ def build(
         look_back_days=settings.look_back_days,
         progress=progress,
     )
-    churned = pa.array(snapshots.churned, mask=~snapshots.mature)
-    return snapshots.rows.to_arrow().append_column("churned", churned), left_out
+    return labelled_table(snapshots.rows, snapshots.churned, snapshots.mature), left_out

@@ -10,7 +10,8 @@ import numpy as np
 from churnguard.clock import DAY_US, from_us, local_day, midnight, to_us
 from churnguard.errors import NotEnoughHistory
 from churnguard.features.catalogue import Catalogue
-from churnguard.features.population import Population, fit_population
+from churnguard.features.population import Population
+from churnguard.jobs.population import shop_population
 from churnguard.jobs.ports import Progress, Shop
 from churnguard.jobs.snapshots import History, read_history, take_snapshots
 from churnguard.policy.value import mean_spend
@@ -115,7 +116,7 @@ def prepare_lesson(
     )
     progress("fitting the population", 0, None)
     whole_span = range(plan.all[0], to_us(until) + 1, DAY_US)
-    population = fit_population(history.timelines, whole_span, timezone=settings.timezone)
+    population = shop_population(shop, history.timelines, whole_span)
     snapshots = take_snapshots(
         history,
         carried,

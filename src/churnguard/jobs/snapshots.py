@@ -23,6 +23,9 @@ from churnguard.labels.order_gap import churned, eligible, mature
 
 _THREADS = 2
 
+POPULATION, LABEL = "population", "churned"
+"""What stands beside the signals in a table of rows, after them."""
+
 
 @dataclass(frozen=True)
 class History:
@@ -159,8 +162,17 @@ def take_snapshots(
         rows.names,
         rows.customer_ids[order],
         rows.cutoffs[order],
+        population,
     )
     return Snapshots(rows, gone[order], mature(rows.cutoffs, horizon_days, history.data_end))
+
+
+def labelled_table(
+    rows: FeatureRows, churned: NDArray[np.bool_], mature: NDArray[np.bool_]
+) -> pa.Table:
+    """Return rows as a table, with the fit that each used and its label, null while it is open."""
+    table = rows.to_arrow().append_column(POPULATION, pa.array(rows.fits(), pa.string()))
+    return table.append_column(LABEL, pa.array(churned, pa.bool_(), mask=~mature))
 
 
 def not_to_be_profiled(shop: Shop) -> list[str]:
@@ -213,4 +225,5 @@ def _joined(parts: Sequence[FeatureRows]) -> FeatureRows:
         parts[0].names,
         np.concatenate([part.customer_ids for part in parts]),
         np.concatenate([part.cutoffs for part in parts]),
+        parts[0].population,
     )

@@ -57,6 +57,11 @@ class Layout:
         return self.root / "data"
 
     @property
+    def population(self) -> Path:
+        """What was fitted over all customers, by grid point: derived, and fitted again if lost."""
+        return self.data / "population.parquet"
+
+    @property
     def bundles(self) -> Path:
         """Promoted bundles, one folder a SHA-256."""
         return self.root / "bundles"
