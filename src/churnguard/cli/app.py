@@ -6,6 +6,7 @@ import typer
 
 from churnguard.cli.verbs import (
     build,
+    check,
     config,
     demo,
     explain,
@@ -32,6 +33,7 @@ app.command("init")(init.init)
 app.command("simulate")(simulate.simulate)
 app.command("ingest")(ingest.ingest)
 app.add_typer(quarantine.app, name="quarantine")
+app.command("check")(check.check)
 app.command("build")(build.build)
 app.command("train")(train.train)
 app.add_typer(models.app, name="models")

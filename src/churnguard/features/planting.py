@@ -21,7 +21,10 @@ Ints = NDArray[np.int64]
 Planted = Literal["late", "future"]
 
 COPIES = 2
-"""Events planted for each customer and kind of event."""
+"""At most so many events are planted for each customer and kind of event."""
+
+_LEFT_OUT = 0.2
+"""Share of them that is left out by chance, so that kinds which balance out differ in number."""
 
 _HOUR_US = DAY_US // 24
 _BEFORE = (1, 1, _HOUR_US, *(days * DAY_US for days in (1, 7, 29, 30, 89, 180, 364)))
@@ -61,7 +64,7 @@ def plant(
     Returns
     -------
     pyarrow.Table
-        ``COPIES`` events for each customer and kind.
+        Up to ``COPIES`` events for each customer and kind.
 
     Examples
     --------
@@ -90,7 +93,8 @@ def plant(
     for name, number in _STRANGE.items():
         plain = pa.scalar(number, EVENT_SCHEMA.field(name).type)
         columns[name] = pc.if_else(pa.array(strange), plain, columns[name])
-    return pa.table(columns).cast(EVENT_SCHEMA)
+    kept = pa.array(chance.random(len(patterns)) >= _LEFT_OUT)
+    return pa.table(columns).cast(EVENT_SCHEMA).filter(kept)
 
 
 def _patterns(names: pa.ChunkedArray, kind: str, count: int, chance: np.random.Generator) -> Ints:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from churnguard.clock import DAY_US
 from churnguard.events.schema import EVENT_SCHEMA, KNOWN_EVENTS
-from churnguard.features.population import Population
+from churnguard.features.population import PARAMETERS, Population
 
 SPAN_DAYS = 600
 CUTOFFS = tuple(days * DAY_US for days in (40, 200, 430, 431, 600))
@@ -34,12 +34,23 @@ WORDS: Mapping[str, tuple[str, ...]] = {
 }
 """Words that its columns hold; others may be added for signals that look for them."""
 
+_FITS = {
+    "bgnbd_r": (0.4, 0.5),
+    "bgnbd_alpha": (20.0, 30.0),
+    "bgnbd_a": (0.8, 0.7),
+    "bgnbd_b": (2.5, 2.0),
+    "mbgnbd_r": (0.5, 0.6),
+    "mbgnbd_alpha": (25.0, 35.0),
+    "mbgnbd_a": (0.6, 0.9),
+    "mbgnbd_b": (2.0, 2.5),
+    "gamma_p": (6.0, 5.0),
+    "gamma_q": (4.0, 3.5),
+    "gamma_v": (15.0, 20.0),
+}
 POPULATION = Population(
     np.array([0, 300 * DAY_US]),
     ("1970-01-01", "1970-10-28"),
-    np.array(
-        [[0.4, 20.0, 0.8, 2.5, 0.5, 25.0, 0.6, 2.0], [0.5, 30.0, 0.7, 2.0, 0.6, 35.0, 0.9, 2.5]]
-    ),
+    np.array([[_FITS[name][place] for name in PARAMETERS] for place in (0, 1)]),
 )
 """Fits for signals that are built on the population."""
 

@@ -104,7 +104,7 @@ def test_a_sound_signal_of_a_shop_keeps_it():
         (fails_on_missing, "runs", "fails: ValueError: no order"),
         (fails_on_none, "runs", "fails: ValueError: zero-size array"),
         (less_than_the_mean, "one_row", "gives a row other numbers alone than among other rows"),
-        (first_row_first, "row_order", "depends on the order of the rows"),
+        (first_row_first, "one_row", "gives a row other numbers alone than among other rows"),
         (late_orders, "one_row", "gives a row other numbers alone than among other rows"),
     ],
 )
