@@ -34,7 +34,7 @@ def features(events: pa.Table, cutoffs: Sequence[int]) -> pa.Table:
     table = pa.Table.from_pandas(whole.astype("float64"), preserve_index=False)
     keys = whole.index.to_frame(index=False)
     cutoff = pa.array(keys["time"].to_numpy("datetime64[us]")).cast(pa.timestamp("us", tz="UTC"))
-    found = table.add_column(0, "customer_id", pa.array(keys["customer_id"], pa.string()))
+    found = table.add_column(0, "customer_id", pa.array(keys["customer_id"].astype(str)))
     return found.add_column(1, "cutoff", cutoff)
 
 

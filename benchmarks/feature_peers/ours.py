@@ -16,7 +16,7 @@ from churnguard.features.signal import Definition, Signal, signal
 from churnguard.features.units import NUMBER
 from feature_peers.columns import COLUMNS, COUNTED, SINCE, WINDOWS
 
-THREADS: dict[str, Any] = {}
+THREADS: dict[str, Any] = {"threads": None}
 """Further arguments of ``build_features``: where threads are switched on."""
 
 
@@ -29,8 +29,8 @@ def features(
     rows = build_features(
         timeline,
         CATALOGUE.subset(columns),
-        np.tile(everyone, len(cutoffs)),
-        np.repeat(np.asarray(cutoffs, np.int64), len(everyone)),
+        np.repeat(everyone, len(cutoffs)),
+        np.tile(np.asarray(cutoffs, np.int64), len(everyone)),
         **THREADS,
     )
     return rows.to_arrow()

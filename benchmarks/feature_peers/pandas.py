@@ -241,7 +241,8 @@ def _bought(narrow: dict[str, pd.DataFrame], cutoff: int) -> dict[str, pd.Series
     off = at - at.groupby(code).transform("mean")
     across = (off * (value - groups.transform("mean"))).groupby(code).sum()
     along, mean = (off * off).groupby(code).sum(), groups.mean()
-    enough = (groups.count() >= 3) & (along > 0)
+    apart = at.groupby(code).max() > at.groupby(code).min()
+    enough = (groups.count() >= 3) & apart
     return {
         "median_order_value_365d": groups.median(),
         "order_value_trend_365d": (across / along / mean * 30.0).where(enough),

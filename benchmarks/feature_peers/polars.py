@@ -314,12 +314,13 @@ def _trend(orders: pl.LazyFrame) -> pl.LazyFrame:
     at, value = pl.col("at"), pl.col("value")
     means = orders.group_by("code").agg(
         n=pl.len(),
+        apart=at.max() > at.min(),
         mean_at=at.mean(),
         mean=value.mean(),
     )
     off = at - pl.col("mean_at")
     return (
-        orders.join(means.filter(pl.col("n") >= 3), on="code")
+        orders.join(means.filter((pl.col("n") >= 3) & pl.col("apart")), on="code")
         .select("code", "mean", across=off * (value - pl.col("mean")), along=off * off)
         .group_by("code")
         .agg(pl.col("across", "along").sum(), pl.col("mean").first())

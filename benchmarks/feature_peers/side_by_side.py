@@ -68,6 +68,7 @@ def as_text(answer: dict[str, Any]) -> str:
         share = side.get("peak_to_input_and_output", "")
         cpu, best = min(side.get("cpu_s", [""])), side.get("best_s", "failed")
         lines.append(f"| {name} | {best} | {ratio} | {cpu} | {peak} | {share} |")
+    lines += [f"\n{n}: {side['failed']}" for n, side in answer["sides"].items() if "failed" in side]
     lines.append(f"\nDifferent numbers: {answer['differences'] or 'none'}")
     return "\n".join(lines)
 
