@@ -42,6 +42,7 @@ def measured(
     repeats: int = 1,
     out: Path,
     columns: str = "all",
+    late: float = 0.0,
     environment: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Run one side in a fresh process and return its times (seconds) and memory (MB).
@@ -51,7 +52,7 @@ def measured(
     """
     command = [sys.executable, str(DOOR), "--one", side, "--table", str(table)]
     command += ["--cutoffs", str(cutoffs), "--repeats", str(repeats), "--columns", columns]
-    command += ["--result", str(out)]
+    command += ["--result", str(out), "--late", str(late)]
     done = subprocess.run(
         command,
         capture_output=True,
@@ -71,7 +72,8 @@ def run_one(options: argparse.Namespace) -> dict[str, Any]:
     features = _features(options.one, options.columns)
     imported = time.perf_counter()
     at, out = cutoffs_of(options.cutoffs), Path(options.result)
-    features(made_up_events(20_000, 400, seed=1), at)
+    for late in {0.0, options.late}:
+        features(made_up_events(20_000, 400, seed=1, late=late), at)
     warm = time.perf_counter()
     through_files = options.table.endswith(".parquet")
     run = _through_parquet if through_files else _in_memory

@@ -47,7 +47,9 @@ def compared(options: argparse.Namespace, table: Path, *, cutoffs: int) -> dict[
     sides, unlike, ours = {}, {}, None
     for side in options.sides.split(","):
         out = table.with_name(f"{side}.result.arrow")
-        sides[side] = measured(side, table, cutoffs=cutoffs, repeats=options.repeats, out=out)
+        sides[side] = measured(
+            side, table, cutoffs=cutoffs, repeats=options.repeats, out=out, late=options.late
+        )
         if "failed" in sides[side]:
             continue
         rows = in_order(pa.ipc.open_file(pa.memory_map(str(out))).read_all())
