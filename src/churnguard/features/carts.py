@@ -1,20 +1,19 @@
-"""Abandoned carts: derived from what was put into carts and what was ordered, never ingested.
+"""Carts: derived from what was put into them and what was ordered, never ingested.
 
 A cart is abandoned when nothing more is put into it and nothing is ordered within the timeout after
 the last item. It becomes an event at that later instant, so that a half-open window never sees the
-future.
+future; a cart that was bought ends with its order.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from churnguard.clock import DAY_US
 from churnguard.compiled import compiled
-from churnguard.events.timeline import MISSING, Timeline, Track
+from churnguard.events.timeline import MISSING, Timeline
+from churnguard.features.derived import DerivedEvents, sorted_events
 
 Ints = NDArray[np.int64]
 
@@ -22,28 +21,8 @@ CART_TIMEOUT_US = DAY_US
 """How long after the last item without an order a cart counts as abandoned."""
 
 
-@dataclass(frozen=True)
-class AbandonedCarts:
-    """Abandoned carts sorted by (customer, instant they became known, cart).
-
-    Attributes
-    ----------
-    offsets, customer, occurred : ndarray of int64
-        As in ``Track``; ``occurred`` is the last item's instant plus the timeout.
-    value, quantity : ndarray of int64
-        Money (1/10,000) and units put in since the cart was opened, less what was taken out
-        again; carts from which everything was taken out are not abandoned.
-    """
-
-    offsets: Ints
-    customer: Ints
-    occurred: Ints
-    value: Ints
-    quantity: Ints
-
-
-def abandoned_carts(timeline: Timeline) -> AbandonedCarts:
-    """Derive the abandoned carts of every customer.
+def cart_events(timeline: Timeline) -> dict[str, DerivedEvents]:
+    """Derive what became of every customer's carts.
 
     Parameters
     ----------
@@ -53,87 +32,119 @@ def abandoned_carts(timeline: Timeline) -> AbandonedCarts:
 
     Returns
     -------
-    AbandonedCarts
-        An order within the timeout (both ends included) closes all carts of the customer.
+    dict of str to DerivedEvents
+        ``cart_ended``: every cart, at the order that bought it or at the end of the timeout after
+        its last item; an order within the timeout (both ends included) ends all carts of the
+        customer. ``cart_abandoned``: those that no order ended and in which something was left.
+        Both have ``value`` (1/10,000) and ``quantity`` put in since the cart was opened, less what
+        was taken out again. ``product_left``: each product (``product_id``) of which something was
+        left in an abandoned cart, once a cart, with its ``quantity``.
     """
-    customers = len(timeline.customer_ids)
-    added, removed = timeline.track("product_added"), timeline.track("product_removed")
+    moves, order = _moves(timeline)
     ordered = timeline.track("order_completed")
-    if not len(added):
-        nothing = np.zeros(0, dtype=np.int64)
-        return AbandonedCarts(np.zeros(customers + 1, np.int64), *[nothing] * 4)
-    found = _abandoned(_moves(added, removed), ordered.occurred, ordered.offsets, CART_TIMEOUT_US)
-    order = np.lexsort((found[1], found[2], found[0]))
-    customer, _, occurred, value, quantity = found[:, order]
-    offsets = np.searchsorted(customer, np.arange(customers + 1))
-    return AbandonedCarts(
-        offsets, customer, *(np.ascontiguousarray(part) for part in (occurred, value, quantity))
-    )
+    carts, products = _ended(moves, order, ordered.occurred, ordered.offsets, CART_TIMEOUT_US)
+    left = carts[:, carts[4] > 0]
+    return {
+        "cart_ended": sorted_events(
+            timeline, carts[0], carts[1], value=carts[2], quantity=carts[3], left=carts[4]
+        ),
+        "cart_abandoned": sorted_events(
+            timeline, left[0], left[1], value=left[2], quantity=left[3]
+        ),
+        "product_left": sorted_events(
+            timeline, products[0], products[1], product_id=products[2].astype(np.int32),
+            quantity=products[3],
+        ),
+    }  # fmt: skip
 
 
-def _moves(added: Track, removed: Track) -> Ints:
-    """Return what went into carts and out of them, sorted by customer, cart and time.
+def _moves(timeline: Timeline) -> tuple[Ints, Ints]:
+    """Return what went into carts and out of them, and its order by customer, cart and time.
 
-    Rows: customer, cart, instant, 1 for out, signed money, signed units; at one instant what goes
-    in comes first.
+    Rows: customer, cart, instant, 1 for out, signed money, signed units, product; at one instant
+    what goes in comes first.
     """
-    moves = _signed(added, 1)
-    if len(removed):
-        moves = np.concatenate([moves, _signed(removed, -1)], axis=1)
-    order = np.lexsort((moves[3], moves[2], moves[1], moves[0]))
-    return np.ascontiguousarray(moves[:, order])
-
-
-def _signed(track: Track, sign: int) -> Ints:
-    return np.stack(
-        [
-            track.customer.astype(np.int64),
-            track.read("cart_id").astype(np.int64),
-            track.occurred,
-            np.full(len(track), sign < 0, dtype=np.int64),
-            sign * _or(track.read("value"), 0),
-            sign * _or(track.read("quantity"), 1),
-        ]
-    )
-
-
-def _or(numbers: Ints, other: int) -> Ints:
-    return np.where(numbers == MISSING, other, numbers)
+    tracks = timeline.track("product_added"), timeline.track("product_removed")
+    there = len(tracks[0])
+    moves = np.empty((7, there + len(tracks[1])), dtype=np.int64)
+    for takes, part in enumerate((moves[:, :there], moves[:, there:])):
+        track = tracks[takes]
+        part[0], part[1], part[2] = track.customer, track.read("cart_id"), track.occurred
+        part[3], part[6] = takes, track.read("product_id")
+        for place, name, other in ((4, "value", 0), (5, "quantity", 1)):
+            numbers = track.read(name)
+            part[place] = np.where(numbers == MISSING, other, numbers)
+    moves[4:6, there:] *= -1
+    group = moves[0] * (int(moves[1].max(initial=0)) + 2) + moves[1]
+    if there == moves.shape[1]:  # a track is in the order of time already
+        return moves, np.argsort(group, kind="stable")
+    return moves, np.lexsort((moves[3], moves[2], group))
 
 
 @compiled
-def _abandoned(moves: Ints, ordered: Ints, offsets: Ints, timeout: int) -> Ints:
-    """Return abandoned carts as rows: customer, cart, instant known, value left, units left."""
-    customer, cart, at = moves[0], moves[1], moves[2]
-    takes, value, units = moves[3], moves[4], moves[5]
-    found = np.empty((5, len(at)), dtype=np.int64)
-    count, start = 0, 0
-    while start < len(at):
-        stop = start
-        while stop < len(at) and customer[stop] == customer[start] and cart[stop] == cart[start]:
-            stop += 1
-        order, last_order = offsets[customer[start]], offsets[customer[start] + 1]
-        is_open, last, money, left = False, np.int64(0), np.int64(0), np.int64(0)
-        for move in range(start, stop + 1):
-            if is_open:
-                while order < last_order and ordered[order] < last:
-                    order += 1
-                bought = order < last_order and ordered[order] <= last + timeout
-                over = move == stop or at[move] > last + timeout
-                if over and not bought and left > 0:
-                    found[0, count], found[1, count] = customer[start], cart[start]
-                    found[2, count], found[3, count] = last + timeout, max(money, np.int64(0))
-                    found[4, count] = left
-                    count += 1
-                is_open = not (over or (bought and ordered[order] < at[move]))
-            if move == stop:
-                break
-            if not takes[move]:
-                if not is_open:
-                    is_open, money, left = True, np.int64(0), np.int64(0)
-                last = at[move]
-            if is_open:
-                money += value[move]
-                left += units[move]
-        start = stop
-    return found[:, :count]
+def _ended(
+    moves: Ints, order: Ints, ordered: Ints, offsets: Ints, timeout: int
+) -> tuple[Ints, Ints]:
+    """Return carts (customer, end, money, units, 1 if left) and products left in them.
+
+    A cart takes in moves until an order or the timeout ends it; the item that comes next under its
+    name opens another.
+    """
+    carts = np.empty((5, len(order)), dtype=np.int64)
+    products = np.empty((4, len(order)), dtype=np.int64)
+    count = found = opened = 0
+    bought = np.int64(0)
+    is_open, last, money, left = False, np.int64(0), np.int64(0), np.int64(0)
+    for place in range(len(order) + 1):
+        move = order[place] if place < len(order) else -1
+        before = order[place - 1] if place > 0 else -1
+        same = move >= 0 and before >= 0
+        same = same and moves[0, move] == moves[0, before] and moves[1, move] == moves[1, before]
+        if is_open:
+            customer = moves[0, before]
+            while bought < offsets[customer + 1] and ordered[bought] < last:
+                bought += 1
+            sold = bought < offsets[customer + 1] and ordered[bought] <= last + timeout
+            late = not same or moves[2, move] > last + timeout
+            if late or (sold and ordered[bought] < moves[2, move]):
+                carts[0, count], carts[3, count] = customer, left
+                carts[2, count] = max(money, np.int64(0))
+                carts[1, count] = ordered[bought] if sold else last + timeout
+                carts[4, count] = not sold and left > 0
+                if carts[4, count]:
+                    found = _left(moves, order[opened:place], carts[1, count], products, found)
+                count += 1
+                is_open = False
+        if move < 0:
+            break
+        if not same:
+            bought = offsets[moves[0, move]]
+        if not moves[3, move]:
+            if not is_open:
+                is_open, opened, money, left = True, place, np.int64(0), np.int64(0)
+            last = moves[2, move]
+        if is_open:
+            money += moves[4, move]
+            left += moves[5, move]
+    return carts[:, :count], products[:, :found]
+
+
+@compiled
+def _left(moves: Ints, cart: Ints, ended: int, products: Ints, found: int) -> int:
+    """Add the products left in one cart (customer, end, product, units); return how many now."""
+    product = np.empty(len(cart), dtype=np.int64)
+    for i in range(len(cart)):
+        product[i] = moves[6, cart[i]]
+    by_product = np.argsort(product) if len(cart) > 1 else np.zeros(1, dtype=np.int64)
+    units = np.int64(0)
+    for i in range(len(cart)):
+        move = cart[by_product[i]]
+        units += moves[5, move]
+        if i + 1 < len(cart) and product[by_product[i + 1]] == moves[6, move]:
+            continue
+        if moves[6, move] >= 0 and units > 0:
+            products[0, found], products[1, found] = moves[0, move], ended
+            products[2, found], products[3, found] = moves[6, move], units
+            found += 1
+        units = np.int64(0)
+    return found

@@ -26,8 +26,6 @@ class DerivedEvents:
     ----------
     offsets : ndarray of int64, shape (customers + 1,)
         Customer ``c`` has the events ``offsets[c]`` to ``offsets[c + 1]``.
-    customer : ndarray of int64, shape (n,)
-        Whose event it is.
     occurred : ndarray of int64, shape (n,)
         From when on it is certain, microseconds UTC.
     columns : mapping of str to ndarray
@@ -35,7 +33,6 @@ class DerivedEvents:
     """
 
     offsets: Ints
-    customer: Ints
     occurred: Ints
     columns: Mapping[str, NDArray[np.integer]]
 
@@ -56,7 +53,6 @@ def sorted_events(
     offsets = np.searchsorted(customer[order], np.arange(len(timeline.customer_ids) + 1))
     return DerivedEvents(
         offsets,
-        customer[order],
         occurred[order],
         {name: column[order] for name, column in columns.items()},
     )

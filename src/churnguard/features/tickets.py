@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnguard.compiled import compiled
-from churnguard.events.timeline import MISSING, Timeline, Track
+from churnguard.events.timeline import MISSING, Timeline
 from churnguard.features.derived import DerivedEvents, sorted_events
 
 Ints = NDArray[np.int64]
@@ -19,7 +19,7 @@ Ints = NDArray[np.int64]
 _GONE = int(MISSING)
 
 
-def ticket_moves(timeline: Timeline) -> DerivedEvents:
+def ticket_events(timeline: Timeline) -> dict[str, DerivedEvents]:
     """Derive ``ticket_moved``: every opening and closing, and where the customer stands after it.
 
     Parameters
@@ -29,24 +29,29 @@ def ticket_moves(timeline: Timeline) -> DerivedEvents:
 
     Returns
     -------
-    DerivedEvents
-        ``waited``: microseconds for which the request that was closed had been open, missing for
-        openings. ``oldest``: the instant at which the oldest request still open was opened,
-        missing where none is open.
+    dict of str to DerivedEvents
+        ``ticket_moved``, with ``waited``: microseconds for which the request that was closed had
+        been open, missing for openings; and ``oldest``: the instant at which the oldest request
+        still open was opened, missing where none is open.
     """
-    opened = _moves(timeline.track("support_ticket_opened"), 0)
-    closed = _moves(timeline.track("support_ticket_closed"), 1)
-    moves = np.concatenate([opened, closed], axis=1)
-    moves = np.ascontiguousarray(moves[:, np.lexsort((moves[2], moves[1], moves[0]))])
+    moves = _moves(timeline)
     waited, oldest = _answered(moves, int(moves[3].max(initial=0)) + 1)
-    return sorted_events(timeline, moves[0], moves[1], waited=waited, oldest=oldest)
+    derived = sorted_events(timeline, moves[0], moves[1], waited=waited, oldest=oldest)
+    return {"ticket_moved": derived}
 
 
-def _moves(track: Track, closes: int) -> Ints:
-    """Return customer, instant, whether it closes, and topic (0 for none)."""
-    topic = track.read("kind").astype(np.int64) + 1
-    closing = np.full(len(track), closes, dtype=np.int64)
-    return np.stack([track.customer.astype(np.int64), track.occurred, closing, topic])
+def _moves(timeline: Timeline) -> Ints:
+    """Return customer, instant, whether it closes, and topic (0 for none), sorted."""
+    tracks = timeline.track("support_ticket_opened"), timeline.track("support_ticket_closed")
+    there = len(tracks[0])
+    moves = np.empty((4, there + len(tracks[1])), dtype=np.int64)
+    for closes, part in enumerate((moves[:, :there], moves[:, there:])):
+        track = tracks[closes]
+        part[0], part[1], part[2] = track.customer, track.occurred, closes
+        part[3] = track.read("kind")
+    moves[3] += 1
+    order = np.lexsort((moves[2], moves[1], moves[0]))
+    return np.ascontiguousarray(moves[:, order])
 
 
 @compiled

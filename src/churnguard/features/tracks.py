@@ -17,11 +17,10 @@ from churnguard.events.schema import MONEY_SCALE
 from churnguard.events.sorting import first_at
 from churnguard.events.timeline import MISSING, MONEY_COLUMNS, WORD_COLUMNS, Timeline, Track
 from churnguard.features import kernel
-from churnguard.features.baskets import bought_baskets
-from churnguard.features.cart_fates import ended_carts, products_left
-from churnguard.features.carts import abandoned_carts
+from churnguard.features.baskets import basket_events
+from churnguard.features.carts import cart_events
 from churnguard.features.derived import DerivedEvents
-from churnguard.features.tickets import ticket_moves
+from churnguard.features.tickets import ticket_events
 
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
@@ -30,13 +29,14 @@ _Made = TypeVar("_Made")
 CART_ABANDONED = "cart_abandoned"
 """The derived event: see ``churnguard.features.carts``."""
 
-DERIVED: Mapping[str, Callable[[Timeline], DerivedEvents]] = {
-    "cart_ended": ended_carts,
-    "product_left": products_left,
-    "ticket_moved": ticket_moves,
-    "basket_bought": bought_baskets,
+DERIVED: Mapping[str, Callable[[Timeline], Mapping[str, DerivedEvents]]] = {
+    CART_ABANDONED: cart_events,
+    "cart_ended": cart_events,
+    "product_left": cart_events,
+    "ticket_moved": ticket_events,
+    "basket_bought": basket_events,
 }
-"""Further derived events, and what derives them."""
+"""Derived events, and what derives them, with its siblings."""
 
 
 class PreparedTrack:
@@ -139,12 +139,11 @@ class Tracks:
         self._tracks: dict[str, PreparedTrack] = {}
 
     def track(self, event: str) -> PreparedTrack:
-        """Return one kind of event, ``cart_abandoned`` and ``DERIVED`` included."""
+        """Return one kind of event, ``DERIVED`` ones included."""
         if event not in self._tracks:
-            if event == CART_ABANDONED:
-                self._tracks[event] = self._carts()
-            elif event in DERIVED:
-                self._tracks[event] = self._derived(DERIVED[event](self.timeline))
+            if event in DERIVED:
+                for name, found in DERIVED[event](self.timeline).items():
+                    self._tracks[name] = self._derived(found)
             else:
                 self._tracks[event] = self._prepared(event)
         return self._tracks[event]
@@ -177,16 +176,6 @@ class Tracks:
             found.offsets,
             found.occurred,
             read=found.columns.__getitem__,
-            code=lambda _name, _word: -2,
-        )
-
-    def _carts(self) -> PreparedTrack:
-        carts = abandoned_carts(self.timeline)
-        columns = {"value": carts.value, "quantity": carts.quantity}
-        return PreparedTrack(
-            carts.offsets,
-            carts.occurred,
-            read=columns.__getitem__,
             code=lambda _name, _word: -2,
         )
 

@@ -7,7 +7,7 @@ import pytest
 
 from churnguard.clock import DAY_US
 from churnguard.events.timeline import Timeline
-from churnguard.features.carts import abandoned_carts
+from churnguard.features.carts import cart_events
 
 HOUR = DAY_US // 24
 INSTANT = pa.timestamp("us", tz="UTC")
@@ -27,8 +27,8 @@ def carts(*moves):
             "value": pa.array([move[3] for move in moves], pa.float64()),
         }
     )
-    found = abandoned_carts(Timeline.from_arrow(table))
-    rows = zip(found.occurred, found.value, found.quantity, strict=True)
+    found = cart_events(Timeline.from_arrow(table))["cart_abandoned"]
+    rows = zip(found.occurred, found.columns["value"], found.columns["quantity"], strict=True)
     return [(at / HOUR, money / 10_000, left) for at, money, left in rows]
 
 
