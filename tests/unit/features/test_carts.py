@@ -13,8 +13,8 @@ HOUR = DAY_US // 24
 INSTANT = pa.timestamp("us", tz="UTC")
 
 
-def carts(*moves):
-    """Return (hour known, money, units) of the carts left by moves (what, hour, cart, money)."""
+def events(*moves):
+    """Return the events derived from moves (what, hour, cart, money, product)."""
     names = {"add": "product_added", "take": "product_removed", "order": "order_completed"}
     table = pa.table(
         {
@@ -25,9 +25,15 @@ def carts(*moves):
             "received_at": pa.array([int(move[1] * HOUR) for move in moves], INSTANT),
             "cart_id": pa.array([move[2] for move in moves], pa.string()),
             "value": pa.array([move[3] for move in moves], pa.float64()),
+            "product_id": pa.array([move[4] if move[4:] else None for move in moves], pa.string()),
         }
     )
-    found = cart_events(Timeline.from_arrow(table))["cart_abandoned"]
+    return cart_events(Timeline.from_arrow(table))
+
+
+def carts(*moves):
+    """Return (hour known, money, units) of the carts left by moves."""
+    found = events(*moves)["cart_abandoned"]
     rows = zip(found.occurred, found.columns["value"], found.columns["quantity"], strict=True)
     return [(at / HOUR, money / 10_000, left) for at, money, left in rows]
 
@@ -93,3 +99,52 @@ def test_a_cart_is_left_by_the_rule(why, moves, left):
 def test_without_items_there_are_no_carts():
     """Orders alone leave no cart."""
     assert carts(("order", 1, None, 5.0)) == []
+
+
+@pytest.mark.parametrize(
+    ("why", "moves", "ended"),
+    [
+        (
+            "an order ends a cart at once, and a cart left ends a day after",
+            [("add", 0, "c", 5.0), ("order", 3, "c", 5.0), ("add", 5, "c", 5.0)],
+            [(3, 0), (29, 1)],
+        ),
+        (
+            "an emptied cart ended, and was not left",
+            [("add", 0, "c", 5.0), ("take", 1, "c", 5.0)],
+            [(24, 0)],
+        ),
+        (
+            "an order ends all carts, each of them once",
+            [("add", 0, "c", 5.0), ("add", 1, "d", 5.0), ("order", 2, None, 9.0)],
+            [(2, 0), (2, 0)],
+        ),
+        (
+            "an order a day after the last item is still in time",
+            [("add", 0, "c", 5.0), ("order", 24, None, 9.0)],
+            [(24, 0)],
+        ),
+    ],
+)
+def test_every_cart_has_one_end(why, moves, ended):
+    """Each case of the rule, in the words of the case: when it ended, and whether it was left."""
+    found = events(*moves)["cart_ended"]
+    rows = zip(found.occurred, found.columns["left"], strict=True)
+    assert [(at / HOUR, left) for at, left in rows] == ended, why
+
+
+def test_a_product_is_left_once_a_cart_and_not_if_it_was_taken_out():
+    """Two of a product are left once; what was taken out again, or has no name, is not left."""
+    found = events(
+        ("add", 0, "c", 5.0, "lamp"),
+        ("add", 1, "c", 5.0, "chair"),
+        ("add", 1, "c", 5.0, "lamp"),
+        ("add", 2, "c", 5.0, None),
+        ("take", 3, "c", 5.0, "chair"),
+        ("add", 100, "d", 5.0, "lamp"),
+        ("add", 200, "c", 5.0, "chair"),
+        ("order", 201, None, 5.0),
+    )["product_left"]
+    rows = zip(found.occurred, found.columns["quantity"], strict=True)
+    assert [(at / HOUR, units) for at, units in rows] == [(26, 2), (124, 1)]
+    assert len(set(found.columns["product_id"].tolist())) == 1

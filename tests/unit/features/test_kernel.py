@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -65,3 +66,21 @@ def test_the_season_comes_round():
     assert cosine == pytest.approx([1, 0, 0], abs=1e-6)
     assert double_sine == pytest.approx([0, 0, 0], abs=1e-6)
     assert double_cosine == pytest.approx([1, -1, -1])
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("seed", range(5))
+def test_the_commonest_word_is_counted_in_the_window_alone(size, seed):
+    """As Python's own counter over the window; words before it and missing ones do not count."""
+    words = np.random.default_rng(seed).integers(-1, 4, size + 7)
+    met, previous = {}, []
+    for place, word in enumerate(words.tolist()):
+        previous.append(np.iinfo(np.int64).max if word < 0 else met.get(word, -1))
+        met[word] = place
+    low, high = np.array([7, 0, 3]), np.array([size + 7, size, 3])
+    counted = [
+        max(Counter(word for word in words[a:b].tolist() if word >= 0).values(), default=0)
+        for a, b in zip(low, high, strict=True)
+    ]
+    found = kernel.window_most_often(np.array(previous), low, high)
+    assert found.tolist() == counted
