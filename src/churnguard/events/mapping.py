@@ -22,6 +22,7 @@ from churnguard.errors import SchemaError
 from churnguard.events.customers import CUSTOMER_SCHEMA
 from churnguard.events.readers import ReadOptions
 from churnguard.events.schema import EVENT_SCHEMA
+from churnguard.events.times import lag_us
 
 Shape = Literal["events", "orders", "order-lines", "customers"]
 NUMBERS = ("value", "quantity", "price", "discount")
@@ -86,6 +87,9 @@ class Mapping(_Strict):
         Fields in which case does not matter.
     time_format : str or None
         How times are written, as ``strptime`` has it; ISO 8601 or epoch otherwise.
+    known_lag : str or None
+        How long after it occurred a row was known, such as ``2d``, where it does not say when; the
+        setting ``known_lag_seconds`` otherwise.
     decimal : {".", ","}
         The decimal sign in text.
     encoding, delimiter, sheets
@@ -104,6 +108,7 @@ class Mapping(_Strict):
     keep: tuple[str, ...] = ()
     uppercase: tuple[str, ...] = ()
     time_format: str | None = None
+    known_lag: str | None = None
     decimal: Literal[".", ","] = "."
     encoding: str = "utf-8"
     delimiter: str | None = Field(None, min_length=1, max_length=1)
@@ -133,6 +138,13 @@ class Mapping(_Strict):
         if set(constants) - allowed:
             raise ValueError(f"only {', '.join(sorted(allowed))} may be constant")
         return constants
+
+    @field_validator("known_lag")
+    @classmethod
+    def _a_lag(cls, lag: str | None) -> str | None:
+        if lag is not None:
+            lag_us(lag)  # an InvalidRequest is a ValueError
+        return lag
 
     @property
     def options(self) -> ReadOptions:

@@ -23,6 +23,8 @@ from churnguard.events.schema import EVENT_SCHEMA, MONEY_SCALE
 from churnguard.events.times import Mask
 from churnguard.events.validation import Verdicts, matches
 
+Rows = npt.NDArray[np.int64]
+
 _TYPES = {item.name: item.type for item in EVENT_SCHEMA}
 
 
@@ -236,16 +238,24 @@ def _orders(
     clocks = [np.asarray(lines[name].cast(pa.int64())) for name in ("received_at", "occurred_at")]
     order = np.lexsort((np.asarray(lines["currency"].is_null()), *clocks, codes))
     first = order[np.unique(codes[order], return_index=True)[1]]
-    heads = lines.take(pa.array(first))
+    heads, tails = lines.take(pa.array(first)), lines.take(pa.array(_last_known(codes, clocks[0])))
     columns = {
         **{name: heads[name].combine_chunks() for name in ("customer_id", "order_id", "currency")},
-        **{name: heads[name].combine_chunks() for name in ("occurred_at", "received_at", "clock")},
+        "occurred_at": heads["occurred_at"].combine_chunks(),
+        **{name: tails[name].combine_chunks() for name in ("received_at", "clock")},
         "event_id": pa.array([parents[place] for place in first], pa.string()),
         "event": pa.array(names[first].tolist(), pa.string()),
         "value": pa.array(totals / MONEY_SCALE),
         "quantity": pa.array(units),
     }
     return _table(columns)
+
+
+def _last_known(codes: npt.NDArray[np.int32], received: npt.NDArray[np.int64]) -> Rows:
+    """Return, for each order, its line that was received last: only then was its sum known."""
+    order = np.lexsort((-received, codes))
+    first: Rows = order[np.unique(codes[order], return_index=True)[1]]
+    return first
 
 
 def _table(columns: dict[str, pa.Array]) -> pa.Table:

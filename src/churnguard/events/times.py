@@ -7,6 +7,7 @@ what Python's ``datetime`` does with ``fold=0``, here for whole columns, and bot
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnguard.clock import DAY_US, from_us, to_us
+from churnguard.errors import InvalidRequest
 
 Instants = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -28,6 +30,8 @@ Mask = npt.NDArray[np.bool_]
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 """An instant before this is taken for a mistake."""
 
+_LAG = re.compile(r"(\d{1,9}) ?([smhdw])")
+_LAG_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _YEAR_US = 31_556_952_000_000
 _EPOCH_FROM = to_us(datetime(2000, 1, 1, tzinfo=UTC))
 _ISO = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}(:\d{2}(:\d{2}([.,]\d{1,9})?)?)?)?$"
@@ -56,6 +60,33 @@ class ReadTimes:
     bad: Mask
     ambiguous: Mask
     moved: Mask
+
+
+def lag_us(text: str) -> int:
+    """Return how long a lag such as ``2d`` is, in microseconds.
+
+    Parameters
+    ----------
+    text : str
+        A whole number of seconds, minutes, hours, days or weeks: ``90s``, ``15m``, ``36h``, ``2d``,
+        ``1w``. Days are of 86,400 s.
+
+    Raises
+    ------
+    InvalidRequest
+        If it is something else.
+
+    Examples
+    --------
+    >>> lag_us("2d") == 2 * DAY_US, lag_us("36h") == 36 * 3_600_000_000
+    (True, True)
+    """
+    found = _LAG.fullmatch(text.strip())
+    if found is None:
+        raise InvalidRequest(
+            f"'{text}' is no lag.", hint="Write a number and s, m, h, d or w: 90s, 36h, 2d."
+        )
+    return int(found[1]) * _LAG_SECONDS[found[2]] * 1_000_000
 
 
 def local_to_utc(local: Instants, timezone: str) -> tuple[Instants, Mask, Mask]:

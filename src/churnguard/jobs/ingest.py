@@ -19,13 +19,13 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from churnguard.errors import SchemaError
+from churnguard.errors import InvalidRequest, SchemaError
 from churnguard.events.fields import read_fields
 from churnguard.events.mapping import Mapping, preset, read_mapping
 from churnguard.events.readers import Chunk, read_file
 from churnguard.events.schema import EVENT_SCHEMA
 from churnguard.events.shapes import SHAPES, shape_customers
-from churnguard.events.times import Mask
+from churnguard.events.times import Mask, lag_us
 from churnguard.events.validation import Verdicts, judge_customers, judge_events
 from churnguard.jobs.ingest_report import FileReport, IngestReport
 from churnguard.jobs.ports import Appended, Progress, QuarantinedRow, Shop
@@ -46,6 +46,7 @@ def ingest(
     kind: Kind = "events",
     preset: str = "events",
     mapping: Path | None = None,
+    known_lag: str | None = None,
     progress: Progress | None = None,
 ) -> IngestReport:
     """Take files in, one after another.
@@ -62,6 +63,9 @@ def ingest(
         The mapping that ChurnGuard brings along.
     mapping : Path, optional
         One's own mapping, which is used instead of a preset.
+    known_lag : str, optional
+        How long after it occurred a row was known, such as ``2d``, where it does not say when; by
+        default what the mapping says, else the setting ``known_lag_seconds``.
     progress : callable, optional
         Called with the file's name, the rows stored so far, and the rows in it once known.
 
@@ -75,9 +79,13 @@ def ingest(
         If a file is missing, empty or damaged; nothing of it is stored.
     SchemaError
         If a file lacks a column, or the preset does not fit the kind.
+    InvalidRequest
+        If the lag is none, or given for the customer book.
     """
     how = choose_mapping(kind, preset, mapping)
-    recipe = recipe_of(kind, how, own=mapping is not None)
+    if known_lag is not None:
+        how = with_lag(how, known_lag)
+    recipe = recipe_of(kind, how, own=mapping is not None or known_lag is not None)
     reports = []
     with _collector_paused():
         for file in map(Path, files):
@@ -133,6 +141,22 @@ def choose_mapping(kind: Kind, name: str, file: Path | None = None) -> Mapping:
             hint="Say --kind customers for the customer book, --kind events for the rest.",
         )
     return chosen
+
+
+def with_lag(mapping: Mapping, known_lag: str) -> Mapping:
+    """Return a mapping that assumes so long a lag.
+
+    Raises
+    ------
+    InvalidRequest
+        If the lag is none, or the rows are customers: the book has one clock.
+    """
+    if mapping.shape == "customers":
+        raise InvalidRequest(
+            "The customer book has no lag.", hint="Leave --known-lag out: it is for events."
+        )
+    lag_us(known_lag)
+    return mapping.model_copy(update={"known_lag": known_lag})
 
 
 def recipe_of(kind: Kind, mapping: Mapping, *, own: bool) -> str:
@@ -208,8 +232,8 @@ def _judge(shop: Shop, chunk: Chunk, mapping: Mapping, recipe: str) -> _Judged:
         derived, events = EVENT_SCHEMA.empty_table(), shape_customers(fields, verdicts)
     else:
         verdicts = judge_events(fields, mapping, now=now, currency=settings.currency)
-        lag_us = settings.known_lag_seconds * 1_000_000
-        shaped = SHAPES[mapping.shape](fields, mapping, verdicts, lag_us=lag_us)
+        lag = f"{settings.known_lag_seconds}s" if mapping.known_lag is None else mapping.known_lag
+        shaped = SHAPES[mapping.shape](fields, mapping, verdicts, lag_us=lag_us(lag))
         derived, events = shaped.derived, shaped.events
     ambiguous, moved = _odd_times(fields.times.values(), verdicts)
     return _Judged(

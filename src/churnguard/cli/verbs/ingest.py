@@ -30,6 +30,15 @@ def ingest(
     mapping: Annotated[
         Path | None, typer.Option("--map", metavar="FILE", help="A mapping of your own (TOML).")
     ] = None,
+    known_lag: Annotated[
+        str | None,
+        typer.Option(
+            "--known-lag",
+            metavar="LAG",
+            help="How long after it occurred a row was known (36h, 2d), where it does not say.",
+            show_default="the setting known_lag_seconds",
+        ),
+    ] = None,
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -45,7 +54,15 @@ def ingest(
 
     shop = open_shop(project)
     with progress(as_json=as_json) as report:
-        result = run(shop, files, kind=kind.value, preset=preset, mapping=mapping, progress=report)
+        result = run(
+            shop,
+            files,
+            kind=kind.value,
+            preset=preset,
+            mapping=mapping,
+            known_lag=known_lag,
+            progress=report,
+        )
     answer(result.to_dict(), as_json=as_json, text=_as_text(result.to_dict()))
 
 
