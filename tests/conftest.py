@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,10 @@ def _chromium() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
+def _spark() -> bool:
+    return shutil.which("java") is not None and find_spec("pyspark") is not None
+
+
 RESOURCES = {
     "data": (
         lambda: _data_dir().is_dir(),
@@ -30,6 +35,7 @@ RESOURCES = {
     ),
     "chromium": (lambda: _chromium() is not None, "Debian's chromium is not installed"),
     "java": (lambda: shutil.which("java") is not None, "java is not installed"),
+    "spark": (_spark, "pyspark (the extra [spark]) or Java 17 is not installed; see 'make spark'"),
     "root": (lambda: os.geteuid() == 0, "not running as root"),
 }
 

@@ -119,7 +119,8 @@ def open_engine(
                 hint="Say --engine spark to read another table, or leave the two options out.",
             )
         return None
-    from churnguard.engines.spark import SparkEngine, start_session
+    from churnguard.engines.session import start_session
+    from churnguard.engines.spark import SparkEngine
 
     session = start_session()
     if events is not None:

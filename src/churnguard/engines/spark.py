@@ -9,24 +9,20 @@ the same bits on any cluster.
 from __future__ import annotations
 
 import math
-import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
 
+from churnguard.engines.session import quiet, start_session
 from churnguard.errors import DataError, InvalidRequest, SchemaError, StoreError
 from churnguard.events.schema import EVENT_SCHEMA
 
-OLDEST_JAVA = 17
 TABLE = "table"
 """The format of events that are a table of Spark's catalogue, not files."""
 
@@ -203,52 +199,6 @@ class SparkEngine:
         )
 
 
-def start_session() -> Any:
-    """Return the Spark session that there is, or start one.
-
-    Raises
-    ------
-    InvalidRequest
-        If pyspark or Java is missing or too old.
-    """
-    if find_spec("pyspark") is None:
-        raise InvalidRequest(
-            "The Spark engine needs pyspark, which is not installed.",
-            hint="Install it with: pip install 'churnguard[spark]'",
-        )
-    if not os.environ.get("SPARK_REMOTE"):
-        _refuse_old_java()
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    from pyspark.sql import SparkSession
-
-    builder = SparkSession.builder.appName("churnguard")
-    return builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
-
-
-def java_version(java: str) -> int | None:
-    """Return the major version of a ``java`` program; None where it cannot be told."""
-    done = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603
-    found = re.search(r'version "(\d+)', done.stderr + done.stdout)
-    return int(found.group(1)) if found else None
-
-
-def _refuse_old_java() -> None:
-    home = os.environ.get("JAVA_HOME")
-    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
-    hint = "Install a JDK (apt-get install openjdk-17-jre-headless), or set JAVA_HOME to one."
-    if java is None or not Path(java).is_file():
-        where = f"JAVA_HOME ({home}) has none" if home else "there is none on the PATH"
-        raise InvalidRequest(
-            f"The Spark engine needs Java {OLDEST_JAVA} or later, and {where}.", hint=hint
-        )
-    version = java_version(java)
-    if version is not None and version < OLDEST_JAVA:
-        raise InvalidRequest(
-            f"The Spark engine needs Java {OLDEST_JAVA} or later; {java} is Java {version}.",
-            hint=hint,
-        )
-
-
 def _refuse_unlike_events(found: Any, columns: Sequence[str]) -> None:
     """Stop where the table cannot be read as events: a column is missing, or a clock is naive."""
     types = dict(found.dtypes)
@@ -299,7 +249,8 @@ def _told(source: str) -> Iterator[None]:
     from pyspark.errors import AnalysisException, PySparkException
 
     try:
-        yield
+        with quiet():
+            yield
     except AnalysisException as error:
         first = str(error).splitlines()[0]
         raise StoreError(f"Spark cannot read or write what was asked: {first}") from error

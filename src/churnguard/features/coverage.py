@@ -51,8 +51,15 @@ def carried_by(
     for timeline in timelines:
         for event, count in timeline.counts.items():
             counts[event] = counts.get(event, 0) + count
+    return carried_with(catalogue, counts, empty_columns(timelines))
+
+
+def carried_with(
+    catalogue: Catalogue, counts: Mapping[str, int], empty: set[Column]
+) -> tuple[Catalogue, dict[str, str]]:
+    """Return what :func:`carried_by` does, where events and empty columns were found elsewhere."""
     there, _ = catalogue.available(counts)
-    mute = mute_without(there, empty_columns(timelines))
+    mute = mute_without(there, empty)
     carried = there.subset(name for name in there.names if name not in mute)
     left_out = {}
     for family in dict.fromkeys(found.family for found in catalogue.signals):

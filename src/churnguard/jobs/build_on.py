@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import pyarrow.compute as pc
-
 from churnguard.clock import end_of_local_day, iso, to_us
 from churnguard.errors import InvalidRequest, NotEnoughHistory
+from churnguard.features.coverage import carried_with
 from churnguard.features.population import Population, fit_histories, grid_instants
+from churnguard.jobs.population import stored_population
 from churnguard.jobs.ports import Engine, Progress, Shop, silent
-from churnguard.jobs.snapshots import not_to_be_profiled
+from churnguard.jobs.snapshots import LABEL, not_to_be_profiled
 from churnguard.jobs.tasks import Known, OrderHistories, SnapshotRows, Survey
 from churnguard.project.layout import Layout
 from churnguard.project.loader import load_catalogue
@@ -57,14 +57,15 @@ def build_on(
     known = Known(shop.clock(), tuple(not_to_be_profiled(shop)))
     instants = sorted({to_us(cutoff) for cutoff in cutoffs})
     progress("counting events", 0, None)
-    counts, newest = _survey(engine, known)
+    counts, empty, newest = _survey(engine, known)
+    catalogue, left_out = carried_with(load_catalogue(layout), counts, empty)
     progress("fitting the population", 0, None)
-    population = _population(engine, known, instants, timezone=settings.timezone)
+    population = _population(engine, shop, known, instants)
     progress("building signals", 0, None)
     task = SnapshotRows(
         known=known,
         rooms=Parcel.pack(layout, layout.features),
-        event_counts=tuple(sorted(counts.items())),
+        names=catalogue.names,
         cutoffs=tuple(instants),
         population=population,
         horizon_days=settings.horizon_days,
@@ -75,31 +76,37 @@ def build_on(
     return {
         "out": out,
         "rows": written["customer_id"],
-        "columns": len(task.schema.names) - 4,
-        "mature": written["churned"],
+        "columns": len(catalogue.names),
+        "mature": written[LABEL],
         "cutoffs": [iso(cutoff) for cutoff in cutoffs],
-        "left_out": load_catalogue(layout).available(counts)[1],
+        "left_out": left_out,
     }
 
 
-def _survey(engine: Engine, known: Known) -> tuple[dict[str, int], datetime]:
-    """Return how many events there are by kind, and the newest one's instant."""
-    found = engine.run(Survey(known))
-    if not found.num_rows:
+def _survey(engine: Engine, known: Known) -> tuple[dict[str, int], set[tuple[str, str]], datetime]:
+    """Return the number of events by kind, the columns no event of a kind fills, and the newest."""
+    found = engine.run(Survey(known)).to_pylist()
+    if not found:
         raise NotEnoughHistory(
             f"Nothing was known before {known.before:%Y-%m-%d}.",
             hint="Bring in the shop's files with 'churnguard ingest', or choose a later instant.",
         )
-    by_kind = found.group_by("event").aggregate([("events", "sum")])
-    counts = dict(
-        zip(*(by_kind[name].to_pylist() for name in ("event", "events_sum")), strict=True)
-    )
-    return counts, pc.max(found["newest"]).as_py()
+    counts: dict[str, int] = {}
+    empty: dict[str, set[str]] = {}
+    for part in found:
+        kind = part["event"]
+        counts[kind] = counts.get(kind, 0) + part["events"]
+        empty[kind] = empty.get(kind, set(part["empty"])) & set(part["empty"])
+    columns = {(kind, name) for kind, names in empty.items() for name in names}
+    return counts, columns, max(part["newest"] for part in found)
 
 
-def _population(
-    engine: Engine, known: Known, instants: Sequence[int], *, timezone: str
-) -> Population:
+def _population(engine: Engine, shop: Shop, known: Known, instants: Sequence[int]) -> Population:
+    timezone = shop.settings.timezone
     task = OrderHistories(known, tuple(grid_instants(instants, timezone=timezone)))
     histories = task.gathered(engine.run(task))
-    return fit_histories(histories, instants, timezone=timezone)
+
+    def fit(stored: Population | None) -> Population:
+        return fit_histories(histories, instants, timezone=timezone, stored=stored)
+
+    return stored_population(shop, fit)

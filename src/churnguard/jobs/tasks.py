@@ -18,10 +18,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from churnguard.clock import from_us
 from churnguard.events.customers import CUSTOMER_SCHEMA
 from churnguard.events.schema import EVENT_SCHEMA
 from churnguard.events.timeline import MONEY_COLUMNS, WORD_COLUMNS, Timeline
 from churnguard.features.catalogue import Catalogue
+from churnguard.features.coverage import empty_columns
 from churnguard.features.population import Population, order_history
 from churnguard.jobs.champion import LoadedChampion
 from churnguard.jobs.ports import LedgerEntry
@@ -71,25 +73,34 @@ class Known:
 
 @dataclass(frozen=True)
 class Survey:
-    """Counts the events by kind, and finds the oldest and the newest."""
+    """Counts the events by kind, finds the newest, and tells which columns they fill."""
 
     known: Known
-    columns: ClassVar[Sequence[str]] = ("customer_id", "event", "occurred_at", "received_at")
+    columns: ClassVar[Sequence[str]] = SIGNAL_COLUMNS
     schema: ClassVar[pa.Schema] = pa.schema(
         [
             ("event", pa.string()),
             ("events", pa.int64()),
             ("newest", _INSTANT),
+            ("empty", pa.list_(pa.string())),
         ]
     )
 
     def __call__(self, events: pa.Table, beside: pa.Table | None = None) -> pa.Table:
         """Return one row a kind of event."""
         del beside
-        found = self.known.of(events).group_by("event")
-        counted = found.aggregate([("customer_id", "count"), ("occurred_at", "max")])
-        columns = ["event", "customer_id_count", "occurred_at_max"]
-        return counted.select(columns).rename_columns(self.schema.names).cast(self.schema)
+        timeline = Timeline.from_arrow(self.known.of(events))
+        empty = empty_columns([timeline])
+        rows = [
+            {
+                "event": kind,
+                "events": count,
+                "newest": from_us(int(timeline.track(kind).occurred.max())),
+                "empty": sorted(name for event, name in empty if event == kind),
+            }
+            for kind, count in timeline.counts.items()
+        ]
+        return pa.Table.from_pylist(rows, schema=self.schema)
 
 
 @dataclass(frozen=True)
@@ -129,7 +140,7 @@ class SnapshotRows:
 
     known: Known
     rooms: Parcel
-    event_counts: tuple[tuple[str, int], ...]
+    names: tuple[str, ...]
     cutoffs: tuple[int, ...]
     population: Population
     horizon_days: int
@@ -139,7 +150,7 @@ class SnapshotRows:
 
     @property
     def schema(self) -> pa.Schema:
-        """Customer, cutoff, one column a signal, and the label."""
+        """Customer, cutoff, one column a signal, and the fit and the label."""
         return pa.schema(
             [
                 ("customer_id", pa.string()),
@@ -155,7 +166,7 @@ class SnapshotRows:
         del beside
         rows, gone = snapshot_rows(
             Timeline.from_arrow(self.known.of(events)),
-            self._catalogue,
+            _catalogue(self.rooms, self.names),
             self.cutoffs,
             population=self.population,
             horizon_days=self.horizon_days,
@@ -165,7 +176,7 @@ class SnapshotRows:
 
     @property
     def _catalogue(self) -> Catalogue:
-        return _catalogue(self.rooms, self.event_counts)
+        return _catalogue(self.rooms, self.names)
 
 
 @dataclass(frozen=True)
@@ -264,10 +275,10 @@ def _read_beside(
 
 
 @lru_cache(maxsize=2)
-def _catalogue(rooms: Parcel, event_counts: tuple[tuple[str, int], ...]) -> Catalogue:
+def _catalogue(rooms: Parcel, names: tuple[str, ...]) -> Catalogue:
     """Load a catalogue once in each worker."""
     with rooms.unpacked() as layout:
-        return load_catalogue(layout).available(dict(event_counts))[0]
+        return load_catalogue(layout).subset(names)
 
 
 @lru_cache(maxsize=2)

@@ -15,7 +15,9 @@ from churnguard.testing.builders import (
     build_run,
     build_score,
 )
+from churnguard.testing.engine import FakeEngine
 from churnguard.testing.event_store import FakeEventStore
+from churnguard.testing.golden_corpus import GOLDEN_ZONE, golden_corpus, golden_cutoffs
 from churnguard.testing.key_store import FakeKeyStore
 from churnguard.testing.ledger import FakeLedger
 from churnguard.testing.model import FakeChampion, FakeModel, FakeScorer
@@ -24,9 +26,11 @@ from churnguard.testing.score_store import FakeScoreStore
 from churnguard.testing.shop import fake_shop
 
 __all__ = [
+    "GOLDEN_ZONE",
     "MODEL",
     "NOON",
     "FakeChampion",
+    "FakeEngine",
     "FakeEventStore",
     "FakeKeyStore",
     "FakeLedger",
@@ -39,5 +43,7 @@ __all__ = [
     "build_run",
     "build_score",
     "fake_shop",
+    "golden_corpus",
+    "golden_cutoffs",
     "sample_shop",
 ]
