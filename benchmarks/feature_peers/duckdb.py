@@ -6,7 +6,8 @@ aggregates over the events of each cutoff's windows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -19,21 +20,40 @@ _DAY = f"{DAY_US}::DOUBLE"
 
 def features(events: pa.Table, cutoffs: Sequence[int]) -> pa.Table:
     """Return one row for every customer at every cutoff."""
-    with duckdb.connect() as database:
-        database.execute("SET threads = 2; SET preserve_insertion_order = false")
+    with _database() as database:
         database.register("given", events)
-        database.execute(_CUSTOMERS)
-        late = "SELECT count(*) FROM given WHERE received_at > occurred_at"
-        if database.execute(late).fetchall()[0][0] == 0:
-            return _known_rows(database, cutoffs, max(cutoffs))
-        return pa.concat_tables([_known_rows(database, [cutoff], cutoff) for cutoff in cutoffs])
+        parts = [database.sql(query).to_arrow_table() for query in _queries(database, cutoffs)]
+    return pa.concat_tables(parts)
 
 
-def _known_rows(
-    database: duckdb.DuckDBPyConnection, cutoffs: Sequence[int], known: int
-) -> pa.Table:
-    """Return the rows of some cutoffs from the events that occurred and were told of by then."""
-    database.execute(_EVENTS.format(bin=_bin(bounds(cutoffs)), known=known))
+def through_files(source: Path, target: Path, cutoffs: Sequence[int]) -> None:
+    """Build the rows from Parquet to Parquet, by DuckDB's own reader and writer."""
+    with _database() as database:
+        database.execute(f"CREATE VIEW given AS FROM read_parquet('{source}')")
+        for place, query in enumerate(_queries(database, cutoffs)):
+            insert = "INSERT INTO built" if place else "CREATE TABLE built AS"
+            database.execute(f"{insert} {query}")
+        database.execute(f"COPY built TO '{target}' (FORMAT parquet)")
+
+
+def _database() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(config={"threads": 2, "preserve_insertion_order": False})
+
+
+def _queries(database: duckdb.DuckDBPyConnection, cutoffs: Sequence[int]) -> Iterator[str]:
+    """Yield queries that together give the rows; each holds until the next one is asked for."""
+    database.execute(_CUSTOMERS)
+    late = database.execute("SELECT count(*) FROM given WHERE received_at > occurred_at")
+    if late.fetchall()[0][0] == 0:
+        yield _query(database, cutoffs)
+        return
+    for cutoff in cutoffs:
+        yield _query(database, [cutoff])
+
+
+def _query(database: duckdb.DuckDBPyConnection, cutoffs: Sequence[int]) -> str:
+    """Return the query of some cutoffs' rows, from events that were told of before the newest."""
+    database.execute(_EVENTS.format(bin=_bin(bounds(cutoffs)), known=max(cutoffs)))
     database.execute(_wanted(cutoffs))
     database.execute(_CELLS)
     database.execute(_GAPS)
@@ -44,10 +64,10 @@ def _known_rows(
     columns = ", ".join(
         f"coalesce({name}, 0)::DOUBLE AS {name}" if _counts(name) else name for name in COLUMNS
     )
-    return database.sql(
+    return (
         f"SELECT customer_id, make_timestamptz(cutoff) AS cutoff, {columns} "
         f"FROM customer CROSS JOIN wanted {joins}"
-    ).to_arrow_table()
+    )
 
 
 def _counts(name: str) -> bool:

@@ -116,11 +116,13 @@ def _in_memory(
 def _through_parquet(
     options: argparse.Namespace, features: Any, at: Sequence[int], out: Path
 ) -> tuple[list[Run], pa.Table, pa.Table]:
-    def run() -> None:
-        pq.write_table(features(pq.read_table(options.table), at), target, use_dictionary=False)
+    def plainly(source: Path, target: Path, at: Sequence[int]) -> None:
+        pq.write_table(features(pq.read_table(source), at), target, use_dictionary=False)
 
-    target = out.with_suffix(".parquet")
-    runs, _ = _timed(run, options.repeats)
+    module = importlib.import_module(f"feature_peers.{options.one}")
+    through = getattr(module, "through_files", plainly)
+    source, target = Path(options.table), out.with_suffix(".parquet")
+    runs, _ = _timed(lambda: through(source, target, at), options.repeats)
     rows = pq.read_table(target)
     target.unlink()
     with pa.OSFile(str(out), "wb") as file, pa.ipc.new_file(file, rows.schema) as writer:

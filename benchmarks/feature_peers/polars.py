@@ -7,7 +7,7 @@ each cutoff's window, two cutoffs' worth of them in flight at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
@@ -21,10 +21,14 @@ _DAY = float(DAY_US)
 
 def features(events: pa.Table, cutoffs: Sequence[int]) -> pa.Table:
     """Return one row for every customer at every cutoff."""
-    names = [n for n in events.column_names if n not in ("event", "received_at")]
-    frame = pl.from_arrow(events.select([*names, "event", "received_at"]))
+    frame = pl.from_arrow(events)
     assert isinstance(frame, pl.DataFrame)
     return rows(frame, cutoffs).to_arrow()
+
+
+def through_files(source: Path, target: Path, cutoffs: Sequence[int]) -> None:
+    """Build the rows from Parquet to Parquet, by Polars' own reader and writer."""
+    rows(pl.read_parquet(source), cutoffs).write_parquet(target, compression="snappy")
 
 
 def rows(events: pl.DataFrame, cutoffs: Sequence[int]) -> pl.DataFrame:
@@ -342,6 +346,3 @@ def _spread(logins: pl.LazyFrame) -> pl.LazyFrame:
         .group_by("code")
         .agg(login_gap_spread=pl.col("away").median())
     )
-
-
-__all__: list[Any] = ["features", "rows"]
