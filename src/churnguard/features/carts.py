@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from churnguard.clock import DAY_US
 from churnguard.compiled import compiled
 from churnguard.events.timeline import MISSING, Timeline
-from churnguard.features.derived import DerivedEvents, sorted_events
+from churnguard.features.derived import DerivedEvents, derived_events, in_order
 
 Ints = NDArray[np.int64]
 
@@ -42,20 +42,18 @@ def cart_events(timeline: Timeline) -> dict[str, DerivedEvents]:
     """
     moves, order = _moves(timeline)
     ordered = timeline.track("order_completed")
-    carts, products = _ended(moves, order, ordered.occurred, ordered.offsets, CART_TIMEOUT_US)
-    left = carts[:, carts[4] > 0]
+    found = _ended(moves, order, ordered.occurred, ordered.offsets, CART_TIMEOUT_US)
+    (owner, at, value, units, left), products = in_order(found[0]), in_order(found[1])
+    gone = np.flatnonzero(left)
     return {
-        "cart_ended": sorted_events(
-            timeline, carts[0], carts[1], value=carts[2], quantity=carts[3], left=carts[4]
+        "cart_ended": derived_events(timeline, owner, at, value=value, quantity=units, left=left),
+        "cart_abandoned": derived_events(
+            timeline, owner[gone], at[gone], value=value[gone], quantity=units[gone]
         ),
-        "cart_abandoned": sorted_events(
-            timeline, left[0], left[1], value=left[2], quantity=left[3]
+        "product_left": derived_events(
+            timeline, *products[:2], product_id=products[2].astype(np.int32), quantity=products[3]
         ),
-        "product_left": sorted_events(
-            timeline, products[0], products[1], product_id=products[2].astype(np.int32),
-            quantity=products[3],
-        ),
-    }  # fmt: skip
+    }
 
 
 def _moves(timeline: Timeline) -> tuple[Ints, Ints]:

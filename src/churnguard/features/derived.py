@@ -37,22 +37,29 @@ class DerivedEvents:
     columns: Mapping[str, NDArray[np.integer]]
 
 
-def sorted_events(
+def derived_events(
     timeline: Timeline, customer: Ints, occurred: Ints, **columns: NDArray[np.integer]
 ) -> DerivedEvents:
-    """Return derived events in the order that windows need; ties keep the order given.
+    """Return derived events, given in the order of (customer, instant).
 
     Examples
     --------
     >>> from churnguard.events.schema import empty_events
     >>> nothing = np.zeros(0, np.int64)
-    >>> sorted_events(Timeline.from_arrow(empty_events()), nothing, nothing).offsets.tolist()
+    >>> derived_events(Timeline.from_arrow(empty_events()), nothing, nothing).offsets.tolist()
     [0]
     """
-    order = np.lexsort((occurred, customer))
-    offsets = np.searchsorted(customer[order], np.arange(len(timeline.customer_ids) + 1))
-    return DerivedEvents(
-        offsets,
-        occurred[order],
-        {name: column[order] for name, column in columns.items()},
-    )
+    offsets = np.searchsorted(customer, np.arange(len(timeline.customer_ids) + 1))
+    return DerivedEvents(offsets, occurred, columns)
+
+
+def in_order(rows: Ints) -> Ints:
+    """Return rows (the first is the customer, the second the instant) sorted, ties as given.
+
+    Examples
+    --------
+    >>> in_order(np.array([[1, 0, 0], [5, 9, 7], [1, 2, 3]])).tolist()
+    [[0, 0, 1], [7, 9, 5], [3, 2, 1]]
+    """
+    ordered: Ints = rows[:, np.lexsort((rows[1], rows[0]))]
+    return ordered

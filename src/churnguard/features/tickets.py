@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from churnguard.compiled import compiled
 from churnguard.events.timeline import MISSING, Timeline
-from churnguard.features.derived import DerivedEvents, sorted_events
+from churnguard.features.derived import DerivedEvents, derived_events
 
 Ints = NDArray[np.int64]
 
@@ -36,7 +36,7 @@ def ticket_events(timeline: Timeline) -> dict[str, DerivedEvents]:
     """
     moves = _moves(timeline)
     waited, oldest = _answered(moves, int(moves[3].max(initial=0)) + 1)
-    derived = sorted_events(timeline, moves[0], moves[1], waited=waited, oldest=oldest)
+    derived = derived_events(timeline, moves[0], moves[1], waited=waited, oldest=oldest)
     return {"ticket_moved": derived}
 
 
