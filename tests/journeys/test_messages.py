@@ -17,10 +17,13 @@ import pytest
 import churnguard
 from churnguard.errors import ChurnGuardError
 from churnguard.events.schema import EVENT_SCHEMA
+from churnguard.jobs.check import check
 from churnguard.jobs.ingest import ingest
 from churnguard.jobs.keys import create_key
+from churnguard.jobs.leakage import check_leakage
 from churnguard.jobs.ports import Shop
 from churnguard.serving.server import Server
+from churnguard.testing import FakeEventStore
 
 pytestmark = [pytest.mark.xdist_group("trained"), pytest.mark.timeout(300)]
 
@@ -78,6 +81,25 @@ def missing_file(shop: Shop, folder: Path) -> object:
     return ingest(shop, [Path("orders.csv")], preset="orders")
 
 
+def no_lag(shop: Shop, folder: Path) -> object:
+    return ingest(shop, [orders(folder / "o.csv", [])], preset="orders", known_lag="soon")
+
+
+def peeking(shop: Shop, folder: Path) -> object:
+    del folder
+    page = Path(__file__).parents[2] / "docs" / "own-signals.md"
+    example = page.read_text(encoding="utf-8").partition("# features/peek.py")[2]
+    (shop.root / "features" / "peek.py").write_text(example.partition("```")[0], encoding="utf-8")
+    return check(shop)
+
+
+def nothing_to_prove(shop: Shop, folder: Path) -> object:
+    file = folder / "events.csv"
+    file.write_text("customer_id,event,occurred_at\nA,signed_in,2026-01-01\n", encoding="utf-8")
+    ingest(shop, [file])
+    return check_leakage(shop, scratch=lambda _: FakeEventStore())
+
+
 def one_class(shop: Shop, folder: Path) -> object:
     ingest(shop, [orders(folder / "o.csv", steady(300, every=10, number=60))], preset="orders")
     return churnguard.train(shop, until=datetime.fromisoformat("2026-08-10T00:00+00:00"))
@@ -117,6 +139,9 @@ def no_champion(shop: Shop, folder: Path) -> object:
         wrong_column,
         truncated_parquet,
         missing_file,
+        no_lag,
+        peeking,
+        nothing_to_prove,
         one_class,
         too_young,
         no_events,
