@@ -10,7 +10,7 @@ JOBS ?= 2
 # What is imported is compiled once and kept, also where the surroundings ask for the opposite.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint format slow bench docs lock wheel clean
+.PHONY: demo test lint format slow spark bench docs lock wheel clean
 
 demo: $(READY)  ## simulate a shop, train, score, and serve its page until Ctrl-C (30 minutes at most)
 	@$(BIN)/churnguard demo
@@ -20,6 +20,9 @@ test: $(READY)  ## all tests but the slow ones
 
 slow: $(READY)  ## the slow tests as well
 	@$(BIN)/pytest -q -n $(JOBS) --dist loadgroup --run-slow
+
+spark: $(READY) .spark  ## the tests that need Spark: Java 17 or later, and 480 MB in .spark/
+	@PYTHONPATH=.spark $(BIN)/pytest -q -m spark
 
 lint: $(READY)  ## style, types, floors, and a lock file that fits pyproject.toml
 	@$(BIN)/ruff check .
@@ -45,7 +48,7 @@ wheel: $(READY)  ## build the wheel into dist/
 	@$(BIN)/python -m hatchling build --target wheel --directory dist
 
 clean:  ## remove what the targets made
-	@rm -rf .venv .uv .demo dist build
+	@rm -rf .venv .uv .spark .demo dist build
 
 $(UV): .ci/uv.lock
 	@echo "getting uv ..."
@@ -54,6 +57,12 @@ $(UV): .ci/uv.lock
 	@rm -rf .uv
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-script-location --root-user-action=ignore \
 		--target .uv --require-hashes -r .ci/uv.lock
+	@touch $@
+
+.spark: .ci/spark.lock $(READY)
+	@echo "getting Spark ..."
+	@rm -rf $@
+	@$(UV) pip install --quiet --python $(BIN)/python --target $@ --require-hashes -r .ci/spark.lock
 	@touch $@
 
 $(READY): $(UV) requirements.lock pyproject.toml

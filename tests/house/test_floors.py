@@ -73,5 +73,5 @@ def test_help_imports_nothing_heavy(words: list[str]) -> None:
 
 def test_the_lock_names_no_host(repo_root: Path) -> None:
     """Any mirror can serve the lock: it holds versions and hashes, never an address."""
-    for name in ("requirements.lock", ".ci/uv.lock"):
+    for name in ("requirements.lock", ".ci/uv.lock", ".ci/spark.lock"):
         assert "://" not in (repo_root / name).read_text(encoding="utf-8")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from churnguard.bootstrap import ENGINES, open_engine
 from churnguard.clock import to_us
 from churnguard.engines.session import start_session
 from churnguard.engines.spark import BUCKETS, SparkEngine
@@ -22,6 +21,7 @@ from churnguard.events.schema import EVENT_SCHEMA
 from churnguard.features.population import Population
 from churnguard.jobs.build import build
 from churnguard.jobs.build_on import build_on
+from churnguard.jobs.score import score_everybody
 from churnguard.jobs.tasks import CustomersSeen, Known, SnapshotRows
 from churnguard.project.layout import Layout
 from churnguard.project.parcel import Parcel
@@ -30,6 +30,7 @@ from churnguard.project.template import create_project
 from churnguard.testing import (
     GOLDEN_ZONE,
     NOON,
+    FakeScoreStore,
     build_events,
     fake_shop,
     golden_corpus,
@@ -164,25 +165,15 @@ def test_a_folder_of_somebody_else_is_not_replaced(session, project, tmp_path):
         engine.write(CustomersSeen(NOON), str(tmp_path / "mine"), order_by=("customer_id",))
 
 
-def test_scores_by_the_command_are_the_same(trained, tmp_path):
-    """``churnguard score --engine spark`` writes the file that ``churnguard score`` writes."""
+def test_scores_have_the_same_bits(session, trained, tmp_path):
+    """A batch on Spark, over the shop's own history, writes the file of a batch in this process."""
     files = [tmp_path / "here.parquet", tmp_path / "spark.parquet"]
-    for file, engine in zip(files, ("local", "spark"), strict=True):
-        command = ["score", "--as-of", "2026-10-15", "--engine", engine, "--out", str(file)]
-        done = churnguard(*command, "--project", str(trained.root), "--json")
-        assert done["customers"] == 500
+    as_of = trained.shop.clock() - timedelta(days=17)
+    for file, name in zip(files, ENGINES, strict=True):
+        engine = open_engine(name, trained.shop)
+        shop = replace(trained.shop, scores=FakeScoreStore())
+        report = score_everybody(shop, as_of=as_of, out=file, engine=engine)
+        assert report.run.customers == 500
     here, there = (pq.read_table(file) for file in files)
     assert there.equals(here)
     assert here["reason_1"].null_count < len(here)
-
-
-def churnguard(*words: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "churnguard.cli", *words],
-        env={**os.environ, "PYSPARK_SUBMIT_ARGS": SUBMIT},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
