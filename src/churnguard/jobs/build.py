@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from churnguard.clock import iso, to_us
 from churnguard.errors import InvalidRequest
+from churnguard.features.coverage import carried_by
 from churnguard.jobs.population import shop_population
 from churnguard.jobs.ports import Progress, Shop, silent
 from churnguard.jobs.snapshots import labelled_table, read_history, take_snapshots
@@ -81,7 +82,7 @@ def build(
         raise InvalidRequest("There is no cutoff to build rows for.", hint="Say --cutoff T.")
     settings = shop.settings
     history = read_history(shop, known_before=shop.clock(), progress=progress)
-    catalogue, left_out = load_catalogue(Layout(shop.root)).available(history.event_counts)
+    catalogue, left_out = carried_by(load_catalogue(Layout(shop.root)), history.timelines)
     instants = sorted({to_us(cutoff) for cutoff in cutoffs})
     population = shop_population(shop, history.timelines, instants)
     snapshots = take_snapshots(

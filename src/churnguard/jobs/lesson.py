@@ -10,6 +10,7 @@ import numpy as np
 from churnguard.clock import DAY_US, from_us, local_day, midnight, to_us
 from churnguard.errors import NotEnoughHistory
 from churnguard.features.catalogue import Catalogue
+from churnguard.features.coverage import carried_by
 from churnguard.features.population import Population
 from churnguard.jobs.population import shop_population
 from churnguard.jobs.ports import Progress, Shop
@@ -107,7 +108,7 @@ def prepare_lesson(
     settings = shop.settings
     history = read_history(shop, known_before=until, progress=progress)
     _refuse_without_orders(history)
-    carried, left_out = catalogue.available(history.event_counts)
+    carried, left_out = carried_by(catalogue, history.timelines)
     plan = plan_cutoffs(
         recipe.cutoffs,
         newest_us=newest_mature(history.data_end, settings.horizon_days, settings.timezone),
