@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from threading import Lock
 from typing import Any
 
@@ -79,9 +80,11 @@ class Columns:
         found = pc.index(words, pa.scalar(word, words.type)).as_py()
         return found if found >= 0 else -2
 
-    def words(self, name: str) -> int:
-        """Return how many codes a column of words may have."""
-        return len(self._words(name)[0]) if name in self._columns else 0
+    @cached_property
+    def prompt(self) -> bool:
+        """Tell if every event was received the moment it occurred."""
+        occurred, received = self._columns["occurred_at"], self._columns["received_at"]
+        return bool(np.array_equal(instants(occurred), instants(received)))
 
     def _words(self, name: str) -> tuple[pa.Array, Codes]:
         found: tuple[pa.Array, Codes] = self._once(name, encode)

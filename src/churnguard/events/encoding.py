@@ -18,14 +18,18 @@ from churnguard.compiled import compiled, processors, side_by_side
 Codes = NDArray[np.int32]
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
+Blocks = NDArray[np.uint64]
+_Text = tuple[NDArray[np.int32], Blocks, np.uint64, NDArray[np.bool_]]
+_Tables = tuple[Ints, Blocks, Ints, Ints, Blocks]
 
 MANY_ROWS = 100_000
 """From so many rows on, one thread a processor is worth its start."""
 
 _NUMBER = 0xFFFFFFFF
 _AHEAD = 64
+_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _SEED = np.uint64(0xCBF29CE484222325)
-_PRIME = np.uint64(0x100000001B3)
+_PRIME = np.uint64(0xFF51AFD7ED558CCD)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -57,26 +61,23 @@ def encode(column: pa.ChunkedArray) -> tuple[pa.Array, Codes]:
     return _encode_many(column)
 
 
-def ranked(column: pa.ChunkedArray) -> tuple[pa.Array, Codes, Codes]:
-    """Return the words that occur, sorted by their UTF-8 bytes, and what leads rows to them.
+def ranked(column: pa.ChunkedArray) -> tuple[pa.Array, Codes]:
+    """Return the words that occur, sorted by their UTF-8 bytes, and each row's place among them.
 
-    Returns
-    -------
-    words : pyarrow.Array
-        Sorted; each occurs.
-    rank : ndarray of int32
-        Place among the words by code.
-    codes : ndarray of int32, shape (rows,)
-        A row's word is ``words[rank[code]]``.
+    Examples
+    --------
+    >>> words, codes = ranked(pa.chunked_array([["b", "a", "b"]]))
+    >>> words.to_pylist(), codes.tolist()
+    (['a', 'b'], [1, 0, 1])
     """
     words, codes = encode(column)
     order = pc.sort_indices(words).to_numpy()
     occurs = np.zeros(len(words), dtype=bool)
     occurs[codes] = True
     order = order[occurs[order]]
-    rank = np.zeros(max(len(words), 1), dtype=np.int32)
+    rank = np.zeros(len(words), dtype=np.int32)
     rank[order] = np.arange(len(order), dtype=np.int32)
-    return words.take(pa.array(order)), rank, codes
+    return words.take(pa.array(order)), rank[codes]
 
 
 def text_buffers(column: pa.Array) -> tuple[NDArray[Any], Bytes]:
@@ -125,30 +126,30 @@ def _stretches(column: pa.ChunkedArray) -> list[tuple[slice, pa.Array]]:
 def _encode_part(part: pa.Array, codes: Codes) -> Ints:
     """Write the codes of a stretch, and return the row at which each word first occurs."""
     begins, data = text_buffers(part)
-    if not part.null_count:
-        return _numbered(begins, data, np.zeros(0, np.bool_), codes)
-    missing = part.is_null().to_numpy(zero_copy_only=False)
-    return _numbered(begins, data, missing, codes)
+    missing = np.zeros(0, dtype=np.bool_)
+    if part.null_count:
+        missing = part.is_null().to_numpy(zero_copy_only=False)
+    blocks = data[: len(data) // 8 * 8].view(np.uint64)
+    tail = np.uint64(int.from_bytes(data[len(blocks) * 8 :].tobytes(), "little"))
+    return _numbered((begins, blocks, tail, missing), codes)
 
 
 @compiled
-def _numbered(
-    begins: NDArray[np.int32], data: Bytes, missing: NDArray[np.bool_], codes: Codes
-) -> Ints:
+def _numbered(text: _Text, codes: Codes) -> Ints:
     """Give the words numbers, by open addressing.
 
-    A slot is 31 bits of the hash and the word's number; the different words' bytes are kept
-    together, so that what is looked at again and again stays in the processor's cache.
+    A slot is 31 bits of the hash and the word's number; the different words are kept together as
+    blocks of eight bytes, so that what is looked at again and again stays in the cache.
     """
     slots = 1024
-    reached = np.zeros(3, dtype=np.int64)  # rows, words, letters
+    reached = np.zeros(3, dtype=np.int64)  # rows, words, blocks
     table = np.full(slots, -1, dtype=np.int64)
     hashes = np.empty(slots, dtype=np.uint64)
     firsts = np.empty(slots, dtype=np.int64)
     starts = np.zeros(slots + 1, dtype=np.int64)
-    letters = np.empty(slots * 16, dtype=np.uint8)
+    kept = np.empty(slots * 2, dtype=np.uint64)
     while True:
-        _number_some(begins, data, missing, codes, table, hashes, firsts, starts, letters, reached)
+        _number_some(text, codes, (table, hashes, firsts, starts, kept), reached)
         row, words, used = reached
         if row == len(codes):
             return firsts[:words].copy()
@@ -156,59 +157,55 @@ def _numbered(
         table = _spread(hashes[:words], slots)
         hashes, firsts = _longer(hashes, slots), _longer(firsts, slots)
         starts = _longer(starts, slots + 1)
-        room = max(4 * len(letters), used + begins[row + 1] - begins[row])
-        letters = _longer(letters, room)
+        length = text[0][row + 1] - text[0][row]
+        kept = _longer(kept, max(4 * len(kept), used + length // 8 + 2))
 
 
 @compiled
-def _number_some(  # noqa: PLR0917 - a loop over arrays that are never replaced is quicker
-    begins: NDArray[np.int32],
-    data: Bytes,
-    missing: NDArray[np.bool_],
-    codes: Codes,
-    table: Ints,
-    hashes: NDArray[np.uint64],
-    firsts: Ints,
-    starts: Ints,
-    letters: Bytes,
-    reached: Ints,
-) -> None:
-    """Give words numbers, row by row, until the table or the letters are full."""
+def _number_some(text: _Text, codes: Codes, tables: _Tables, reached: Ints) -> None:
+    """Give words numbers, row by row, until the table or the blocks are full."""
+    begins, blocks, tail, missing = text
+    table, hashes, firsts, starts, kept = tables
     last, count, used = len(table) - 1, reached[1], reached[2]
     ahead = np.empty(_AHEAD, dtype=np.uint64)
     for row in range(reached[0], len(codes)):
         step = (row - reached[0]) % _AHEAD
         if step == 0:
-            _look_ahead(begins, data, table, starts, letters, ahead, row)
+            _look_ahead(text, tables, ahead, row)
         if len(missing) and missing[row]:
             codes[row] = -1
             continue
-        begin, length = begins[row], begins[row + 1] - begins[row]
+        begin, end = np.int64(begins[row]), np.int64(begins[row + 1])
         value = ahead[step]
         tag = np.int64(value >> np.uint64(33))
         slot = np.int64(value & np.uint64(last))
         found = table[slot]
         while found >= 0:
             if found >> 32 == tag:
-                start = starts[found & _NUMBER]
-                same = starts[(found & _NUMBER) + 1] - start == length
-                for letter in range(length):
-                    if not same or letters[start + letter] != data[begin + letter]:
-                        same = False
+                place = starts[found & _NUMBER]
+                if kept[place] == np.uint64(end - begin):  # its length, then its bytes
+                    at = begin
+                    place += 1
+                    while at < end and kept[place] == _block(blocks, tail, at, end):
+                        place += 1
+                        at += 8
+                    if at >= end:
                         break
-                if same:
-                    break
             slot = (slot + 1) & last
             found = table[slot]
         if found < 0:
-            if 4 * count > last or used + length > len(letters):
+            if 4 * count > last or used + (end - begin) // 8 + 2 > len(kept):
                 reached[0], reached[1], reached[2] = row, count, used
                 return
             found = (tag << 32) | count
             table[slot], hashes[count], firsts[count] = found, value, row
-            for letter in range(length):
-                letters[used + letter] = data[begin + letter]
-            used += length
+            kept[used] = np.uint64(end - begin)
+            used += 1
+            at = begin
+            while at < end:
+                kept[used] = _block(blocks, tail, at, end)
+                used += 1
+                at += 8
             count += 1
             starts[count] = used
         codes[row] = found & _NUMBER
@@ -216,47 +213,51 @@ def _number_some(  # noqa: PLR0917 - a loop over arrays that are never replaced 
 
 
 @compiled
-def _look_ahead(  # noqa: PLR0917 - compiled loops take what they read by position
-    begins: NDArray[np.int32],
-    data: Bytes,
-    table: Ints,
-    starts: Ints,
-    letters: Bytes,
-    ahead: NDArray[np.uint64],
-    row: int,
-) -> int:
+def _look_ahead(text: _Text, tables: _Tables, ahead: Blocks, row: int) -> np.uint64:
     """Hash the next rows, and touch what they will need: memory answers many at a time."""
+    begins, blocks, tail, _ = text
+    table, _, _, starts, kept = tables
     rows, last = min(len(ahead), len(begins) - 1 - row), np.uint64(len(table) - 1)
     places = np.empty(len(ahead), dtype=np.int64)
-    touched = 0
+    touched = np.uint64(0)
     for step in range(rows):
-        ahead[step] = _hash(data, begins[row + step], begins[row + step + 1])
+        value, at = _SEED, np.int64(begins[row + step])
+        end = np.int64(begins[row + step + 1])
+        while at < end:
+            value = (value ^ _block(blocks, tail, at, end)) * _PRIME
+            value ^= value >> np.uint64(32)
+            at += 8
+        value = (value ^ np.uint64(end - begins[row + step])) * _MIX
+        ahead[step] = value ^ (value >> np.uint64(29))
     for step in range(rows):
         places[step] = table[ahead[step] & last]
     for step in range(rows):
         places[step] = starts[max(places[step], 0) & _NUMBER]
     for step in range(rows):
-        touched += letters[places[step]]
+        touched += kept[places[step]]
     return touched
 
 
 @compiled
-def _spread(hashes: NDArray[np.uint64], slots: int) -> Ints:
-    """Return a table of so many slots with all words in it."""
-    table = np.full(slots, -1, dtype=np.int64)
-    for number in range(len(hashes)):
-        tag = np.int64(hashes[number] >> np.uint64(33))
-        table[_free(table, hashes[number])] = (tag << 32) | number
-    return table
+def _block(blocks: Blocks, tail: np.uint64, at: np.int64, end: np.int64) -> np.uint64:
+    """Return the next eight bytes of a word, zeros after its end, from two aligned blocks."""
+    place, shift = at >> 3, np.uint64((at & 7) << 3)
+    one = blocks[place] if place < len(blocks) else tail
+    two = blocks[place + 1] if place + 1 < len(blocks) else tail
+    both = (one >> shift) | ((two << np.uint64(1)) << (np.uint64(63) - shift))
+    return both & (_ALL >> np.uint64((8 - min(int(end - at), 8)) << 3))
 
 
 @compiled
-def _free(table: Ints, value: np.uint64) -> np.int64:
-    """Return the first free slot for a hash."""
-    slot = np.int64(value & np.uint64(len(table) - 1))
-    while table[slot] >= 0:
-        slot = (slot + 1) & (len(table) - 1)
-    return slot
+def _spread(hashes: Blocks, slots: int) -> Ints:
+    """Return a table of so many slots with all words in it."""
+    table = np.full(slots, -1, dtype=np.int64)
+    for number in range(len(hashes)):
+        slot = np.int64(hashes[number] & np.uint64(slots - 1))
+        while table[slot] >= 0:
+            slot = (slot + 1) & (slots - 1)
+        table[slot] = (np.int64(hashes[number] >> np.uint64(33)) << 32) | number
+    return table
 
 
 @compiled
@@ -264,16 +265,6 @@ def _longer(numbers: NDArray[Any], length: int) -> NDArray[Any]:
     more = np.zeros(length, dtype=numbers.dtype)
     more[: len(numbers)] = numbers
     return more
-
-
-@compiled
-def _hash(data: Bytes, begin: int, end: int) -> np.uint64:
-    """Return the FNV-1a hash of some bytes, its bits mixed once more for the low ones to differ."""
-    value = _SEED
-    for place in range(begin, end):
-        value = (value ^ np.uint64(data[place])) * _PRIME
-    value = (value ^ (value >> np.uint64(32))) * _MIX
-    return value ^ (value >> np.uint64(29))
 
 
 @compiled

@@ -1,38 +1,40 @@
 """Sorting events by (kind, customer, instant, id), and searching what is sorted.
 
-Events are dealt out to their group, a kind and a customer, by counting, which costs the same
-however many groups there are; what is left to sort are the few events of each. Stretches of rows
-are dealt out, and stretches of groups sorted, side by side.
+Events are dealt into buckets of neighbouring customers, and from there to their group, a kind and a
+customer, by counting; what is left to sort are the few events of each. A bucket fits the
+processor's cache; stretches of rows, and of buckets, are worked on side by side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from churnguard.compiled import compiled, processors, side_by_side
+from churnguard.errors import SchemaError
 from churnguard.events.encoding import MANY_ROWS, Bytes, text_buffers
 
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
 
+_BUCKET_EVENTS = 32_768
 _FEW = 24
+_WALK = 8
+_ROW = 0xFFFFFFFF
 
 
 def sort_events(
-    group: Ints, groups: int, occurred: Ints, event_id: pa.ChunkedArray
+    kind: Codes, customer: Codes, occurred: Ints, event_id: pa.ChunkedArray
 ) -> tuple[Ints, Ints, Ints]:
-    """Return the order of events by (group, occurred, event_id).
+    """Return the order of events by (kind, customer, occurred, event_id).
 
     Parameters
     ----------
-    group : ndarray of int64, shape (n,)
-        From 0 on.
-    groups : int
-        How many groups there are.
+    kind, customer : ndarray of int32, shape (n,)
+        Codes from 0 on, of which each occurs.
     occurred : ndarray of int64, shape (n,)
         Instants.
     event_id : pyarrow.ChunkedArray of str
@@ -40,163 +42,246 @@ def sort_events(
 
     Returns
     -------
-    edges : ndarray of int64, shape (groups + 1,)
-        Group ``g`` has the places ``edges[g]`` to ``edges[g + 1]``.
+    edges : ndarray of int64, shape (kinds * customers + 1,)
+        The events of a kind and customer, the group ``kind * customers + customer``, have the
+        places ``edges[group]`` to ``edges[group + 1]``.
     rows : ndarray of int64, shape (n,)
         The row at each place.
     instants : ndarray of int64, shape (n,)
         ``occurred`` at each place.
 
+    Raises
+    ------
+    SchemaError
+        If there are more than two billion events, or kinds times customers.
+
     Examples
     --------
     >>> ids = pa.chunked_array([["b", "a", "c"]])
-    >>> edges, rows, _ = sort_events(np.array([1, 1, 0]), 2, np.array([5, 5, 9]), ids)
+    >>> nobody_else, one_kind = np.zeros(3, np.int32), np.zeros(3, np.int32)
+    >>> edges, rows, _ = sort_events(one_kind, nobody_else, np.array([5, 5, 2]), ids)
     >>> edges.tolist(), rows.tolist()
-    ([0, 1, 3], [2, 1, 0])
+    ([0, 3], [2, 1, 0])
     """
-    edges, rows, instants = _dealt(group, groups, occurred)
-    if not _each(edges, lambda first, last: _sort_instants(edges, rows, instants, first, last)):
-        return edges, rows, instants
-    ids = text_buffers(event_id.cast(pa.large_string()).combine_chunks())
-    _each(edges, lambda first, last: _sort_ties(edges, rows, instants, *ids, first, last))
-    return edges, rows, instants
+    kinds, customers = int(kind.max(initial=-1)) + 1, int(customer.max(initial=-1)) + 1
+    if max(len(kind), kinds * customers) >= 2**31:
+        raise SchemaError(
+            f"{len(kind):,} events of {customers:,} customers are too many to sort at once.",
+            hint="Split them by customers, as the history does with its buckets.",
+        )
+    size = (kinds, customers)
+    shift = max(0, customers.bit_length() - (len(kind) // _BUCKET_EVENTS).bit_length())
+    bounds, packed, instants = _in_buckets(
+        kind, customer, occurred, customers=customers, shift=shift
+    )
+    parts = _even(bounds)
+    counts = np.zeros(kinds * customers + 1, dtype=np.int64)
+    side_by_side(lambda part: _count(packed, bounds, part, counts, (*size, shift)), parts)
+    edges = np.cumsum(counts)
+    rows, sorted_instants = np.empty_like(occurred), np.empty_like(occurred)
+
+    def sort(part: tuple[int, int]) -> bool:
+        events = (packed, instants, bounds)
+        return _sort_buckets(events, part, (edges, rows, sorted_instants), (*size, shift))
+
+    if any(side_by_side(sort, parts)):
+        ids = text_buffers(_whole(event_id))
+        groups = _even(edges)
+        side_by_side(lambda part: _sort_ties(edges, rows, sorted_instants, ids, part), groups)
+    return edges, rows, sorted_instants
 
 
 @compiled
 def first_at(occurred: Ints, low: Ints, high: Ints, instants: Ints) -> Ints:
     """Return, for each row, the first place in ``[low, high)`` that is at or after an instant.
 
-    Rows of one customer that follow one another begin at the place found for the row before.
+    Rows of one customer in the order of their instants walk on from the place of the row before;
+    where the walk would be long, and for other rows, the place is found by halving.
     """
     found = np.empty(len(low), dtype=np.int64)
-    a, b = np.int64(0), np.int64(0)
+    place = np.int64(0)
     for row in range(len(low)):
-        instant = instants[row]
-        hint = a if row and low[row] == low[row - 1] else np.int64(-1)
-        a, b = low[row], high[row]
-        if hint >= a and hint <= b:
-            if hint == b or occurred[hint] >= instant:
-                b = hint
-                if hint > a and occurred[hint - 1] < instant:
-                    a = hint
-            else:
-                a = hint + 1
-                if a < b and occurred[a] >= instant:
-                    b = a
-        while a < b:
-            middle = (a + b) >> 1
-            if occurred[middle] < instant:
-                a = middle + 1
-            else:
-                b = middle
-        found[row] = a
+        instant, end = instants[row], high[row]
+        follows = row > 0 and low[row] == low[row - 1]
+        if not follows or place > end or (place > low[row] and occurred[place - 1] >= instant):
+            place = low[row]
+        near = min(end, place + _WALK)
+        while place < near and occurred[place] < instant:
+            place += 1
+        if place == near:
+            while place < end:
+                middle = (place + end) >> 1
+                if occurred[middle] < instant:
+                    place = middle + 1
+                else:
+                    end = middle
+        found[row] = place
     return found
 
 
-def _dealt(group: Ints, groups: int, occurred: Ints) -> tuple[Ints, Ints, Ints]:
-    """Put rows into their groups, those of one group in the order given."""
-    rows, instants = np.empty_like(occurred), np.empty_like(occurred)
-    parts = _stretches(len(occurred))
-    starts = np.stack(side_by_side(lambda part: _counted(group[part], groups), parts))
-    edges = np.zeros(groups + 1, dtype=np.int64)
-    np.cumsum(starts.sum(axis=0), out=edges[1:])
-    _begin(starts, edges)
+def _whole(ids: pa.ChunkedArray) -> pa.Array:
+    """Return ids in one piece, copied only if they are in several."""
+    if ids.num_chunks == 1 and pa.types.is_string(ids.type):
+        return ids.chunk(0)
+    return ids.cast(pa.large_string()).combine_chunks()
+
+
+def _in_buckets(
+    kind: Codes, customer: Codes, occurred: Ints, *, customers: int, shift: int
+) -> tuple[Ints, Ints, Ints]:
+    """Put events into buckets of neighbouring customers, few enough to be sorted in the cache.
+
+    Returns where each bucket begins, then of each event its group within the bucket and its row
+    (packed into one integer) and its instant.
+    """
+    count = len(occurred)
+    buckets = (max(customers - 1, 0) >> shift) + 1
+    threads = processors() if count >= MANY_ROWS else 1
+    parts = [slice(count * i // threads, count * (i + 1) // threads) for i in range(threads)]
+    sizes = side_by_side(lambda part: _bucket_sizes(customer[part], shift, buckets), parts)
+    starts = np.cumsum(np.stack(sizes).T.ravel()).reshape(buckets, len(parts))
+    bounds = np.concatenate([[0], starts[:, -1]])
+    starts -= np.stack(sizes).T
+    packed, instants = np.empty_like(occurred), np.empty_like(occurred)
 
     def deal(place: int) -> None:
         part = parts[place]
-        _deal(group[part], occurred[part], part.start, starts[place], rows, instants)
+        events = (kind[part], customer[part], occurred[part])
+        begins = np.ascontiguousarray(starts[:, place])
+        _deal(events, begins, (packed, instants), (shift, part.start))
 
     side_by_side(deal, range(len(parts)))
-    return edges, rows, instants
+    return bounds, packed, instants
 
 
-def _each(edges: Ints, work: Callable[[int, int], bool]) -> bool:
-    """Do some work on stretches of groups of about as many events, and tell if any says so."""
-    cuts = [0, *np.searchsorted(edges, [p.stop for p in _stretches(int(edges[-1]))[:-1]])]
-    ends = [*cuts[1:], len(edges) - 1]
-    return any(side_by_side(lambda cut: work(*cut), list(zip(cuts, ends, strict=True))))
-
-
-def _stretches(count: int) -> list[slice]:
+def _even(edges: Ints) -> list[tuple[int, int]]:
+    """Cut what lies between edges into stretches of about as many events, one a processor."""
+    count = int(edges[-1])
     threads = processors() if count >= MANY_ROWS else 1
-    return [slice(count * i // threads, count * (i + 1) // threads) for i in range(threads)]
+    inner = [int(np.searchsorted(edges, count * i // threads)) for i in range(1, threads)]
+    return list(pairwise([0, *inner, len(edges) - 1]))
 
 
 @compiled
-def _counted(group: Ints, groups: int) -> Ints:
-    counts = np.zeros(groups, dtype=np.int64)
-    for row in range(len(group)):
-        counts[group[row]] += 1
-    return counts
+def _bucket_sizes(customer: Codes, shift: int, buckets: int) -> Ints:
+    sizes = np.zeros(buckets, dtype=np.int64)
+    for code in customer:
+        sizes[code >> shift] += 1
+    return sizes
 
 
 @compiled
-def _begin(starts: Ints, edges: Ints) -> None:
-    """Turn counts by stretch and group into the place at which each stretch begins in a group."""
-    for group in range(starts.shape[1]):
-        place = edges[group]
-        for part in range(starts.shape[0]):
-            count = starts[part, group]
-            starts[part, group] = place
-            place += count
-
-
-@compiled
-def _deal(  # noqa: PLR0917 - compiled loops take what they read by position
-    group: Ints, occurred: Ints, first_row: int, starts: Ints, rows: Ints, instants: Ints
+def _deal(
+    events: tuple[Codes, Codes, Ints],
+    begins: Ints,
+    dealt: tuple[Ints, Ints],
+    size: tuple[int, int],
 ) -> None:
-    for row in range(len(group)):
-        place = starts[group[row]]
-        starts[group[row]] = place + 1
-        rows[place] = first_row + row
+    kind, customer, occurred = events
+    packed, instants = dealt
+    shift, first_row = size
+    for row in range(len(kind)):
+        bucket = customer[row] >> shift
+        place = begins[bucket]
+        begins[bucket] = place + 1
+        own = (np.int64(kind[row]) << shift) | (customer[row] - (bucket << shift))
+        packed[place] = (own << 32) | (first_row + row)
         instants[place] = occurred[row]
 
 
 @compiled
-def _sort_instants(edges: Ints, rows: Ints, instants: Ints, first: int, last: int) -> bool:
-    """Sort the events of some groups by instant, and tell if any two of a group have the same."""
+def _count(
+    packed: Ints, bounds: Ints, part: tuple[int, int], counts: Ints, size: tuple[int, int, int]
+) -> None:
+    """Count events by group, each one place further on, where a sum makes edges of them."""
+    kinds, customers, shift = size
+    width = 1 << shift
+    own = np.empty(kinds * width, dtype=np.int64)
+    for bucket in range(part[0], part[1]):
+        own[:] = 0
+        for event in range(bounds[bucket], bounds[bucket + 1]):
+            own[packed[event] >> 32] += 1
+        first = bucket << shift
+        for kind in range(kinds):
+            for step in range(min(width, customers - first)):
+                counts[kind * customers + first + step + 1] = own[kind * width + step]
+
+
+@compiled
+def _sort_buckets(
+    events: tuple[Ints, Ints, Ints],
+    part: tuple[int, int],
+    target: tuple[Ints, Ints, Ints],
+    size: tuple[int, int, int],
+) -> bool:
+    """Sort some buckets by group and instant, and tell if events of a group have the same."""
+    packed, dealt, bounds = events
+    edges, rows, instants = target
+    kinds, customers, shift = size
+    width = 1 << shift
+    begins = np.zeros(kinds * width, dtype=np.int64)
     tied = False
-    for group in range(first, last):
+    for bucket in range(part[0], part[1]):
+        first = bucket << shift
+        here = min(width, customers - first)
+        for kind in range(kinds):
+            for step in range(here):
+                begins[kind * width + step] = edges[kind * customers + first + step]
+        free = begins.copy()
+        for event in range(bounds[bucket], bounds[bucket + 1]):
+            own = packed[event] >> 32
+            place, begin = free[own], begins[own]
+            free[own] = place + 1
+            instant = dealt[event]
+            if place - begin < _FEW:
+                while place > begin and instants[place - 1] > instant:
+                    instants[place], rows[place] = instants[place - 1], rows[place - 1]
+                    place -= 1
+            instants[place], rows[place] = instant, packed[event] & _ROW
+        for kind in range(kinds):
+            group = kind * customers + first
+            tied |= _finish(edges[group : group + here + 1], rows, instants)
+    return tied
+
+
+@compiled
+def _finish(edges: Ints, rows: Ints, instants: Ints) -> bool:
+    """Sort the groups that are too large to have been sorted as they came; tell if any ties."""
+    tied = False
+    for group in range(len(edges) - 1):
         low, high = edges[group], edges[group + 1]
         if high - low > _FEW:
             order = np.argsort(instants[low:high], kind="mergesort")
             instants[low:high] = instants[low:high][order]
             rows[low:high] = rows[low:high][order]
-        else:
-            for i in range(low + 1, high):
-                instant, row = instants[i], rows[i]
-                j = i
-                while j > low and instants[j - 1] > instant:
-                    instants[j], rows[j] = instants[j - 1], rows[j - 1]
-                    j -= 1
-                instants[j], rows[j] = instant, row
-        for place in range(low + 1, high):
+        place = low + 1
+        while place < high:
             tied |= instants[place] == instants[place - 1]
+            place += 1
     return tied
 
 
 @compiled
-def _sort_ties(  # noqa: PLR0917
-    edges: Ints, rows: Ints, instants: Ints, begins: Ints, letters: Bytes, first: int, last: int
-) -> bool:
+def _sort_ties(
+    edges: Ints, rows: Ints, instants: Ints, ids: tuple[Ints, Bytes], part: tuple[int, int]
+) -> None:
     """Sort events of a group with the same instant by id."""
-    place = edges[first]
-    for group in range(first, last):
+    place = edges[part[0]]
+    for group in range(part[0], part[1]):
         while place < edges[group + 1]:
             stop = place + 1
             while stop < edges[group + 1] and instants[stop] == instants[place]:
                 stop += 1
             if stop - place > 1:
-                _sort_ids(rows, place, stop, begins, letters)
+                _sort_ids(rows[place:stop], ids[0], ids[1])
             place = stop
-    return False
 
 
 @compiled
-def _sort_ids(rows: Ints, low: int, high: int, begins: Ints, letters: Bytes) -> None:
+def _sort_ids(rows: Ints, begins: Ints, letters: Bytes) -> None:
     """Sort rows by their ids: merging runs that double in length, from single rows on."""
-    source, target = rows[low:high].copy(), rows[low:high].copy()
-    count, width = high - low, 1
+    source, target = rows.copy(), rows.copy()
+    count, width = len(rows), 1
     while width < count:
         for start in range(0, count, 2 * width):
             middle, end = min(start + width, count), min(start + 2 * width, count)
@@ -212,7 +297,7 @@ def _sort_ids(rows: Ints, low: int, high: int, begins: Ints, letters: Bytes) -> 
                     other += 1
         source, target = target, source
         width *= 2
-    rows[low:high] = source
+    rows[:] = source
 
 
 @compiled

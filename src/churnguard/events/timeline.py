@@ -69,7 +69,7 @@ class Track:
     @cached_property
     def received(self) -> Ints:
         """Return when each event was received, microseconds UTC."""
-        return self.read("received_at")
+        return self.occurred if self.columns.prompt else self.read("received_at")
 
     def read(self, name: str) -> NDArray[Any]:
         """Return another column by name.
@@ -85,10 +85,6 @@ class Track:
     def code(self, name: str, word: str) -> int:
         """Return the code of a word in a column, -2 where no event has it."""
         return self.columns.code(name, word)
-
-    def words(self, name: str) -> int:
-        """Return how many codes a column of words may have."""
-        return self.columns.words(name)
 
     def first_at(self, customers: Codes, instants: Ints) -> Ints:
         """Return, for each row, the position of its customer's first event at or after an instant.
@@ -171,13 +167,10 @@ class Timeline:
         """
         _refuse_missing_columns(events)
         columns = Columns(events)
-        ids, rank, customer = ranked(events["customer_id"])
-        names, place, kind = ranked(events["event"])
+        ids, customer = ranked(events["customer_id"])
+        names, kind = ranked(events["event"])
         edges, rows, occurred = sort_events(
-            _groups(place, kind, rank, customer, len(ids)),
-            len(names) * len(ids),
-            instants(events["occurred_at"]),
-            events["event_id"],
+            kind, customer, instants(events["occurred_at"]), events["event_id"]
         )
         tracks = {}
         for number, name in enumerate(names.to_pylist()):
@@ -254,6 +247,11 @@ class Timeline:
         return {event: len(track) for event, track in self._tracks.items()}
 
     @property
+    def prompt(self) -> bool:
+        """Tell if every event was received the moment it occurred."""
+        return self._columns.prompt
+
+    @property
     def last_occurred(self) -> int | None:
         """Return the instant of the newest event, in microseconds UTC; None without events."""
         newest = [int(track.occurred.max()) for track in self._tracks.values() if len(track)]
@@ -267,15 +265,6 @@ def owners(offsets: Ints) -> Codes:
     for customer in range(len(offsets) - 1):
         customers[offsets[customer] : offsets[customer + 1]] = customer
     return customers
-
-
-@compiled
-def _groups(place: Codes, kind: Codes, rank: Codes, customer: Codes, customers: int) -> Ints:
-    """Return each row's group: its kind's place, then its customer's."""
-    group = np.empty(len(kind), dtype=np.int64)
-    for row in range(len(kind)):
-        group[row] = np.int64(place[kind[row]]) * customers + rank[customer[row]]
-    return group
 
 
 @compiled

@@ -74,9 +74,15 @@ def cuts(customers: Codes, order: Ints, events: Ints, most_rows: int, most_event
 
 @compiled
 def put(column: Floats, places: Ints, numbers: Floats) -> None:
-    """Write numbers to places of a column."""
+    """Write numbers to places of a column; places that follow one another are one stretch."""
+    first, follow = places[0], True
     for row in range(len(places)):
-        column[places[row]] = numbers[row]
+        follow &= places[row] == first + row
+    if follow:
+        column[first : first + len(places)] = numbers
+    else:
+        for row in range(len(places)):
+            column[places[row]] = numbers[row]
 
 
 @compiled
@@ -195,13 +201,10 @@ def window_distinct(previous: Ints, low: Ints, high: Ints) -> Floats:
     """Count different words: events in the window whose word was not in the window before."""
     result = np.empty(len(low))
     for row in range(len(low)):
-        if _same_window(low, high, row):
-            result[row] = result[row - 1]
-            continue
-        different = 0
-        for place in range(low[row], high[row]):
-            if previous[place] < low[row]:
-                different += 1
+        different, place, stop = 0, low[row], high[row]
+        while place < stop:
+            different += previous[place] < low[row]
+            place += 1
         result[row] = different
     return result
 
@@ -232,15 +235,23 @@ def window_median(values: Ints, low: Ints, high: Ints, scale: float) -> Floats:
     result = np.empty(len(low))
     taken = np.empty(_longest(low, high), dtype=np.int64)
     for row in range(len(low)):
-        if _same_window(low, high, row):
+        place, stop = low[row], high[row]
+        if row > 0 and place == low[row - 1] and stop == high[row - 1]:
             result[row] = result[row - 1]
             continue
-        count = 0
-        for place in range(low[row], high[row]):
-            if values[place] != _GONE:
-                taken[count] = values[place]
+        count, few = 0, stop - place <= _FEW
+        while place < stop:
+            number = values[place]
+            if number != _GONE:
+                spot = count
+                while few and spot > 0 and taken[spot - 1] > number:
+                    taken[spot] = taken[spot - 1]
+                    spot -= 1
+                taken[spot] = number
                 count += 1
-        _sort(taken, count)
+            place += 1
+        if not few:
+            taken[:count].sort()
         result[row] = _middle(taken, count) / scale if count else np.nan
     return result
 
@@ -282,24 +293,30 @@ def gap_statistics(occurred: Ints, low: Ints, high: Ints) -> Floats:
     result = np.full((6, len(low)), np.nan)
     gaps = np.empty(_longest(low, high), dtype=np.int64)
     for row in range(len(low)):
-        if _same_window(low, high, row):
+        first, count = low[row], high[row] - low[row] - 1
+        if row > 0 and first == low[row - 1] and high[row] == high[row - 1]:
             for statistic in range(6):
                 result[statistic, row] = result[statistic, row - 1]
             continue
-        count = max(high[row] - low[row] - 1, 0)
-        result[0, row] = count
-        if count == 0:
+        result[0, row] = max(count, 0)
+        if count <= 0:
             continue
-        for i in range(count):
-            gaps[i] = occurred[low[row] + i + 1] - occurred[low[row] + i]
-        mean = (occurred[high[row] - 1] - occurred[low[row]]) / count / _DAY
+        mean = (occurred[first + count] - occurred[first]) / count / _DAY
+        squares, taken, few = 0.0, 0, count <= _FEW
+        while taken < count:
+            gap = occurred[first + taken + 1] - occurred[first + taken]
+            squares += (gap / _DAY - mean) ** 2
+            spot = taken
+            while few and spot > 0 and gaps[spot - 1] > gap:
+                gaps[spot] = gaps[spot - 1]
+                spot -= 1
+            gaps[spot] = gap
+            taken += 1
+        if not few:
+            gaps[:count].sort()
         result[1, row] = mean
         if count > 1:
-            squares = 0.0
-            for i in range(count):
-                squares += (gaps[i] / _DAY - mean) ** 2
             result[2, row] = math.sqrt(squares / (count - 1))
-        _sort(gaps, count)
         result[3, row] = _middle(gaps, count) / _DAY
         result[4, row] = _spread(gaps, count) / _DAY
         result[5, row] = gaps[count - 1] / _DAY
@@ -351,25 +368,10 @@ def _longest(low: Ints, high: Ints) -> int:
 
 
 @compiled
-def _sort(numbers: Ints, count: int) -> None:
-    """Sort the first numbers in place; most windows hold few, where insertion is quickest."""
-    if count > _FEW:
-        numbers[:count].sort()
-        return
-    for i in range(1, count):
-        number = numbers[i]
-        j = i
-        while j > 0 and numbers[j - 1] > number:
-            numbers[j] = numbers[j - 1]
-            j -= 1
-        numbers[j] = number
-
-
-@compiled
 def _middle(ordered: Ints, count: int) -> float:
     """Return the median of the first, sorted, whole numbers."""
-    half = count // 2
-    if count % 2:
+    half = count >> 1
+    if count & 1:
         return float(ordered[half])
     return float((ordered[half - 1] + ordered[half]) / 2.0)
 
@@ -380,12 +382,13 @@ def _spread(ordered: Ints, count: int) -> float:
 
     Distances are doubled, so that they stay whole where the median lies between two numbers.
     """
-    half = count // 2
-    twice = ordered[half] * 2 if count % 2 else ordered[half - 1] + ordered[half]
-    above = half
-    below = half - 1
+    half = count >> 1
+    odd = count & 1
+    twice = ordered[half] * 2 if odd else ordered[half - 1] + ordered[half]
+    above, below = half, half - 1
     nearest = before = ordered[half] * 0
-    for _ in range(half + 1):
+    steps = 0
+    while steps <= half:
         before = nearest
         up = ordered[above] * 2 - twice if above < count else _FAR
         down = twice - ordered[below] * 2 if below >= 0 else _FAR
@@ -395,7 +398,8 @@ def _spread(ordered: Ints, count: int) -> float:
         else:
             nearest = down
             below -= 1
-    return float(nearest / 2.0 if count % 2 else (before + nearest) / 4.0)
+        steps += 1
+    return float(nearest / 2.0 if odd else (before + nearest) / 4.0)
 
 
 @compiled

@@ -160,6 +160,8 @@ class Tracks:
     @cached_property
     def _slow(self) -> list[tuple[Track, Ints]]:
         """Tracks that hold an event we were told of after it occurred, and the newest so far."""
+        if self.timeline.prompt:
+            return []
         tracks = [self.timeline.track(event) for event in self.timeline.events]
         return [
             (track, kernel.latest_received(track.received, track.offsets))
