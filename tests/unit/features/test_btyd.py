@@ -159,3 +159,28 @@ def test_impossible_rows_are_refused(row):
     """Negative counts, a last order after today and missing numbers are no history."""
     with pytest.raises(SchemaError):
         fit_bgnbd([row[0]] * 30, [row[1]] * 30, [row[2]] * 30)
+
+
+@pytest.mark.parametrize("kind", [BgNbd, MbgNbd])
+def test_one_model_a_row_gives_the_bits_of_each_model_alone(kind):
+    """Rows may have a fit each; what is known of staying may be handed in and changes no bit."""
+    fits = np.array(
+        [[0.243, 4.414, 0.793, 2.426], [0.525, 6.183, 1.0, 1.614], [0.4, 9.0, 0.9, 2.0]]
+    )
+    x, recent, old = np.array([2.0, 0.0, 7.0]), np.array([30.0, 0.0, 30.0]), np.array([38.0, 9, 31])
+    rows = kind(*fits.T)
+    alive = rows.p_alive(x, recent, old)
+    risks = rows.churn_risk(x, recent, old, 90.0, alive=alive)
+    orders = rows.expected_orders(x, recent, old, 90.0, alive=alive)
+    for row, fit in enumerate(fits.tolist()):
+        one, mine = kind(*fit), (x[row], recent[row], old[row])
+        assert float(one.p_alive(*mine)) == alive[row]
+        assert float(one.churn_risk(*mine, 90.0)) == risks[row]
+        assert float(one.expected_orders(*mine, 90.0)) == orders[row]
+
+
+def test_a_one_time_buyer_of_long_ago_is_alive_to_bgnbd_and_gone_to_mbgnbd():
+    """The known flaw of BG/NBD, and how MBG/NBD deals with it."""
+    bought_once = (0, 0.0, 1000.0)
+    assert float(BgNbd(0.243, 4.414, 0.793, 2.426).p_alive(*bought_once)) == 1.0
+    assert float(MbgNbd(0.525, 6.183, 0.891, 1.614).p_alive(*bought_once)) < 0.2

@@ -204,3 +204,15 @@ def test_populations_join_by_grid_point_and_the_first_one_wins():
     assert joined.parameters[:, 0].tolist() == [1.0, 1.0, 2.0]
     assert joined.digests == ("x", "y", "")
     assert later.joined(own).names == ("a", "b", "c")
+
+
+def test_rows_tell_which_fit_they_used():
+    """Rows name the fit of their cutoff, also those that are taken from others."""
+    timeline, cutoffs = shop(), BEGIN + np.array([100, 20, 150]) * DAY_US
+    fitted = fit_population([timeline], cutoffs[[0, 2]], timezone="UTC")
+    three = np.zeros(3, np.int32)
+    rows = build_features(timeline, Catalogue.of(["tenure"]), three, cutoffs, population=fitted)
+    assert rows.fits() == ["2026-04-01", None, "2026-05-01"]
+    assert rows.take(np.array([2, 1])).fits() == ["2026-05-01", None]
+    bare = build_features(timeline, Catalogue.of(["tenure"]), three, cutoffs)
+    assert bare.fits() == [None, None, None]
