@@ -99,16 +99,6 @@ def validity(column: Floats) -> tuple[NDArray[np.uint8], int]:
 
 
 @compiled
-def runs(offsets: Ints, customers: Codes) -> tuple[Ints, Ints]:
-    """Return where the events of each row's customer begin and end."""
-    first = np.empty(len(customers), dtype=np.int64)
-    end = np.empty(len(customers), dtype=np.int64)
-    for row in range(len(customers)):
-        first[row], end[row] = offsets[customers[row]], offsets[customers[row] + 1]
-    return first, end
-
-
-@compiled
 def places(end: Ints, first: Ints, nth: int) -> Ints:
     """Return the place of each row's nth newest event, -1 where it has fewer."""
     found = np.empty(len(end), dtype=np.int64)
@@ -126,6 +116,59 @@ def days_since(occurred: Ints, places: Ints, cutoffs: Ints) -> Floats:
         place = places[row]
         result[row] = (cutoffs[row] - occurred[place]) / _DAY if place >= 0 else np.nan
     return result
+
+
+@compiled
+def numbers_at(numbers: Ints, places: Ints, scale: float) -> Floats:
+    """Return the numbers at some places, NaN where the place is -1 or the number is missing."""
+    result = np.empty(len(places))
+    for row in range(len(places)):
+        number = numbers[places[row]] if places[row] >= 0 else _GONE
+        result[row] = number / scale if number != _GONE else np.nan
+    return result
+
+
+@compiled
+def instants_at(occurred: Ints, places: Ints) -> Ints:
+    """Return the instants at some places, the earliest there is where the place is -1."""
+    result = np.empty(len(places), dtype=np.int64)
+    for row in range(len(places)):
+        result[row] = occurred[places[row]] if places[row] >= 0 else _GONE
+    return result
+
+
+@compiled
+def prefix_sums(numbers: Ints) -> Ints:
+    """Return the sums of the first numbers, from none to all; what is missing adds nothing."""
+    sums = np.zeros(len(numbers) + 1, dtype=np.int64)
+    for place in range(len(numbers)):
+        number = numbers[place]
+        sums[place + 1] = sums[place] + (number if number != _GONE else 0)
+    return sums
+
+
+@compiled
+def prefix_counts(numbers: Ints) -> Ints:
+    """Return how many of the first numbers are not missing, from none to all."""
+    counts = np.zeros(len(numbers) + 1, dtype=np.int64)
+    for place in range(len(numbers)):
+        counts[place + 1] = counts[place] + (numbers[place] != _GONE)
+    return counts
+
+
+@compiled
+def kept(mask: NDArray[np.bool_], offsets: Ints) -> tuple[Ints, Ints]:
+    """Return the places that a mask keeps, and where each customer's begin among them."""
+    places = np.empty(len(mask), dtype=np.int64)
+    begins = np.empty(len(offsets), dtype=np.int64)
+    count = 0
+    for customer in range(len(offsets) - 1):
+        begins[customer] = count
+        for place in range(offsets[customer], offsets[customer + 1]):
+            places[count] = place
+            count += mask[place]
+    begins[len(offsets) - 1] = count
+    return places[:count], begins
 
 
 @compiled

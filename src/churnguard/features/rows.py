@@ -57,6 +57,7 @@ class Rows:
     ) -> None:
         self.customers = customers
         self.cutoffs = cutoffs
+        self.following = customers + np.int32(1)
         self.population = population
         self.shape = customers.shape
         self._tracks = tracks
@@ -107,7 +108,8 @@ class EventRows:
         self._gaps: dict[object, Gaps] = {}
         self._places: dict[int, Ints] = {}
         self._since: dict[int, Floats] = {}
-        self._first, high = kernel.runs(track.offsets, rows.customers)
+        self._first = track.offsets[rows.customers]
+        high = track.offsets[rows.following]
         self._end = first_at(track.occurred, self._first, high, rows.cutoffs)
 
     def where(self, column: str, equals: float | str) -> EventRows:
@@ -200,18 +202,15 @@ class EventRows:
 
     def last(self, column: str, nth: int = 1) -> Floats:
         """Return the number of the newest event (``nth=2``: the one before it)."""
-        place = self._newest(nth)
-        numbers = _taken(self._track.column(column), place)
-        told: Floats = np.where(numbers == MISSING, np.nan, numbers / scale(column))
-        return told
+        return kernel.numbers_at(self._track.column(column), self._newest(nth), scale(column))
 
     def last_at(self, nth: int = 1) -> Ints:
         """Return the instant of the newest event, ``NEVER`` where there is none."""
-        return _taken(self._track.occurred, self._newest(nth))
+        return kernel.instants_at(self._track.occurred, self._newest(nth))
 
     def first_at(self, nth: int = 1) -> Ints:
         """Return the instant of the first event (``nth=2``: the second), ``NEVER`` if none."""
-        return _taken(self._track.occurred, self._oldest(nth))
+        return kernel.instants_at(self._track.occurred, self._oldest(nth))
 
     def since_last(self, nth: int = 1) -> Floats:
         """Return days from the newest event (``nth=2``: the one before it) to the cutoff."""
@@ -310,11 +309,3 @@ def days_between(start: Ints, end: Ints) -> Floats:
     there = (start != NEVER) & (end != NEVER)
     between: Floats = np.where(there, (end - np.where(there, start, end)) / DAY_US, np.nan)
     return between
-
-
-def _taken(numbers: Ints, places: Ints) -> Ints:
-    """Return the numbers at some places, ``NEVER`` (which is ``MISSING``) where the place is -1."""
-    if not len(numbers):
-        return np.full(len(places), NEVER)
-    taken: Ints = np.where(places < 0, NEVER, numbers[places])
-    return taken

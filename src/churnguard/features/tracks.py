@@ -62,11 +62,11 @@ class PreparedTrack:
 
     def sums(self, name: str) -> Ints:
         """Return prefix sums of a column of numbers; what is missing adds nothing."""
-        return self._once(("sums", name), lambda: _prefix(_or_zero(self.column(name))))
+        return self._once(("sums", name), lambda: kernel.prefix_sums(self.column(name)))
 
     def presence(self, name: str) -> Ints:
         """Return prefix counts of the numbers of a column that are not missing."""
-        return self._once(("presence", name), lambda: _prefix(self.column(name) != MISSING))
+        return self._once(("presence", name), lambda: kernel.prefix_counts(self.column(name)))
 
     def previous(self, name: str) -> Ints:
         """Return the place of the customer's event before with the same word, -1 for the first.
@@ -103,9 +103,9 @@ class PreparedTrack:
         return np.asarray(self.column(name) == round(equals * scale(name)))
 
     def _kept(self, mask: NDArray[np.bool_]) -> PreparedTrack:
-        places = np.flatnonzero(mask)
+        places, offsets = kernel.kept(mask, self.offsets)
         return PreparedTrack(
-            np.searchsorted(places, self.offsets),
+            offsets,
             self.occurred[places],
             read=lambda name: self.column(name)[places],
             code=self._code,
@@ -191,13 +191,3 @@ def scale(name: str) -> int:
     (10000, 1)
     """
     return MONEY_SCALE if name in MONEY_COLUMNS else 1
-
-
-def _prefix(numbers: NDArray[Any]) -> Ints:
-    sums = np.zeros(len(numbers) + 1, dtype=np.int64)
-    np.cumsum(numbers, out=sums[1:])
-    return sums
-
-
-def _or_zero(numbers: Ints) -> Ints:
-    return np.where(numbers == MISSING, 0, numbers)
