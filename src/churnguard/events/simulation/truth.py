@@ -25,6 +25,7 @@ from churnguard.events.simulation.dynamics import (
 )
 from churnguard.events.simulation.plan import CAUSES, KINDS, RESPONSE_TYPES
 from churnguard.events.simulation.season import OFFER_LASTS_DAYS, OFFER_SHARE, ShopCalendar
+from churnguard.events.simulation.streaks import streaks
 from churnguard.events.simulation.world import World
 
 SEARCHES_A_VISIT = 0.77
@@ -159,6 +160,7 @@ class TruthTeller:
         columns = {key: values[order] for key, values in columns.items()}
         customer, day = columns.pop("customer"), columns.pop("day")
         states = columns.pop("state")
+        counted = streaks(world.happenings().visits, customer, day)
         left = world.left_on[customer]
         left_at = pa.array(
             world.calendar.starts[np.maximum(left, 0)], mask=left < 0, type=pa.int64()
@@ -169,6 +171,7 @@ class TruthTeller:
                 "at": pa.array(world.calendar.starts[day]).cast(pa.timestamp("us", tz="UTC")),
                 "state": _words(states, STATES),
                 **{key: pa.array(np.round(values, 6)) for key, values in columns.items()},
+                **{key: pa.array(counts) for key, counts in counted.items()},
                 "kind": _words(world.people.kind[customer], KINDS),
                 "weak_spot": _words(world.people.weak_spot[customer], CAUSES),
                 "response_type": _words(world.people.response[customer], RESPONSE_TYPES),
