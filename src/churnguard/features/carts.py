@@ -130,15 +130,21 @@ def _ended(
 @compiled
 def _left(moves: Ints, cart: Ints, ended: int, products: Ints, found: int) -> int:
     """Add the products left in one cart (customer, end, product, units); return how many now."""
-    product = np.empty(len(cart), dtype=np.int64)
-    for i in range(len(cart)):
-        product[i] = moves[6, cart[i]]
-    by_product = np.argsort(product) if len(cart) > 1 else np.zeros(1, dtype=np.int64)
+    by_product = cart.copy()
+    step = len(cart) // 2
+    while step > 0:  # Shell's sort: numba's own argsort, loaded from its cache, mixed up with sort
+        for i in range(step, len(cart)):
+            move, j = by_product[i], i
+            while j >= step and moves[6, by_product[j - step]] > moves[6, move]:
+                by_product[j] = by_product[j - step]
+                j -= step
+            by_product[j] = move
+        step //= 2
     units = np.int64(0)
     for i in range(len(cart)):
-        move = cart[by_product[i]]
+        move = by_product[i]
         units += moves[5, move]
-        if i + 1 < len(cart) and product[by_product[i + 1]] == moves[6, move]:
+        if i + 1 < len(cart) and moves[6, by_product[i + 1]] == moves[6, move]:
             continue
         if moves[6, move] >= 0 and units > 0:
             products[0, found], products[1, found] = moves[0, move], ended
