@@ -234,7 +234,8 @@ def _from_text(column: pa.ChunkedArray, timezone: str, pattern: str | None) -> R
     read = _result(np.zeros(len(text), np.int64), missing, ~missing)
     if pattern is not None:
         parsed = pc.strptime(text, format=pattern, unit="us", error_is_null=True)
-        return _merge(read, _from_timestamps(parsed, timezone), _mask(parsed.is_valid()))
+        fits = _mask(parsed.is_valid()) & ~_carried_over(text, parsed, pattern)
+        return _merge(read, _from_timestamps(parsed, timezone), fits)
     for shape, reader in _SHAPES.items():
         fits = _mask(pc.fill_null(pc.match_substring_regex(text, shape), False))
         if fits.any():
@@ -242,6 +243,26 @@ def _from_text(column: pa.ChunkedArray, timezone: str, pattern: str | None) -> R
             unread = replace(part, missing=part.missing & False, bad=part.bad | part.missing)
             read = _merge(read, unread, fits)
     return read
+
+
+def _carried_over(text: pa.ChunkedArray, parsed: pa.ChunkedArray, pattern: str) -> Mask:
+    """Tell where a day that is none was carried into the next month: 30 February as 2 March."""
+    soon = pc.less_equal(pc.day(parsed), 3)
+    doubtful = _mask(pc.fill_null(pc.and_(soon, pc.match_substring_regex(text, "29|3[01]")), False))
+    found = np.zeros(len(text), bool)
+    found[doubtful] = [
+        not _exists(value, pattern) for value in text.filter(pa.array(doubtful)).to_pylist()
+    ]
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _exists(text: str, pattern: str) -> bool:
+    try:
+        datetime.strptime(text, pattern)  # noqa: DTZ007 # only the day is asked for
+    except ValueError as error:
+        return "directive" in str(error)  # one that only Arrow knows
+    return True
 
 
 def _merge(whole: ReadTimes, part: ReadTimes, place: Mask) -> ReadTimes:

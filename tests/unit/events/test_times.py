@@ -78,6 +78,17 @@ def test_a_pattern_says_how_text_and_numbers_are_written():
     assert read_one("11/21/2026", pattern="%d.%m.%Y") == "bad"
 
 
+def test_a_day_that_is_none_is_bad_however_it_is_written():
+    """It is not carried into the next month, in which a time may still hold a 30."""
+    for text in ("30.02.2026 08:30", "29.2.2026 08:30", "31.04.2026 08:30", "31.9.2026 10:00"):
+        assert read_one(text, pattern="%d.%m.%Y %H:%M") == "bad"
+    for text in ("29.02.2024 08:30", "02.03.2026 08:30", "01.05.2026 10:31"):
+        assert read_one(text, pattern="%d.%m.%Y %H:%M") == (
+            datetime.strptime(text, "%d.%m.%Y %H:%M").replace(tzinfo=UTC).isoformat()
+        )
+    assert read_one("03/02/26 10:30", pattern="%D %R") == "2026-03-02T10:30:00+00:00"
+
+
 ZONES = [
     "Europe/London", "Asia/Jerusalem", "America/New_York", "Australia/Lord_Howe", "Asia/Gaza",
     "Pacific/Apia", "Africa/Casablanca", "UTC",
