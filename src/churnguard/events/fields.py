@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from churnguard.events.mapping import NUMBERS, Mapping
 from churnguard.events.readers.columns import text_of
+from churnguard.events.templates import fill_template
 from churnguard.events.times import Mask, ReadTimes, read_times
 
 TIMES = ("occurred_at", "received_at", "created_at", "consent_at")
@@ -85,8 +86,8 @@ def read_fields(
     numbers: dict[str, Numbers] = {}
     times: dict[str, ReadTimes] = {}
     flags: dict[str, tuple[pa.Array, Mask]] = {}
-    for name, column in places.items():
-        values = table[column]
+    columns = {name: table[column] for name, column in places.items()}
+    for name, values in {**columns, **_joined(table, mapping)}.items():
         if name in NUMBERS:
             numbers[name] = read_numbers(values, decimal=mapping.decimal)
         elif name in TIMES:
@@ -100,9 +101,28 @@ def read_fields(
     for name in mapping.uppercase:
         if name in text:
             text[name] = pc.utf8_upper(text[name])
+    for name, words in mapping.words.items():
+        if name in text:
+            text[name] = _translate(text[name], words)
     if mapping.keep:
         text["properties"] = _pack(table, mapping.keep)
     return Fields(table.num_rows, text, numbers, times, flags)
+
+
+def _joined(table: pa.Table, mapping: Mapping) -> dict[str, pa.ChunkedArray]:
+    """Return the fields that stand in several columns; null where one of them is empty."""
+    places = mapping.parts(table.column_names)
+    parts = {name: read_text(table[column]) for name, column in places.items()}
+    return {
+        name: pa.chunked_array([fill_template(template, parts)])
+        for name, template in mapping.join.items()
+    }
+
+
+def _translate(text: pa.Array, words: MappingOf[str, str]) -> pa.Array:
+    """Return what words mean; those that are not listed stay as they are."""
+    place = pc.index_in(text, pa.array(list(words), pa.string()))
+    return pc.coalesce(pa.array(list(words.values()), pa.string()).take(place), text)
 
 
 def read_text(column: pa.ChunkedArray) -> pa.Array:

@@ -22,6 +22,7 @@ from churnguard.errors import SchemaError
 from churnguard.events.customers import CUSTOMER_SCHEMA
 from churnguard.events.readers import ReadOptions
 from churnguard.events.schema import EVENT_SCHEMA
+from churnguard.events.templates import template_pieces
 from churnguard.events.times import lag_us
 
 Shape = Literal["events", "orders", "order-lines", "customers"]
@@ -31,6 +32,9 @@ NUMBERS = ("value", "quantity", "price", "discount")
 FIELDS = frozenset({*EVENT_SCHEMA.names, *CUSTOMER_SCHEMA.names, "price", "line_id"})
 """Fields that a mapping may fill."""
 
+
+WORDS = ("event", "currency", "kind", "category")
+"""Fields of few different words, which a mapping may state or translate."""
 
 _COMPARISON = r"(<=|>=|<|>|=) ?-?\d+(\.\d+)?"
 
@@ -81,6 +85,12 @@ class Mapping(_Strict):
         Fields whose column must be there.
     constants : mapping
         Fields that are the same in every row and stand in no column, such as ``event``.
+    join : mapping of field to template
+        Fields that stand in several columns, such as ``{year}-{month}-{day}``; before ``columns``.
+    words : mapping of field to mapping of str to str
+        What the file's own words or codes for events, kinds and so on mean; others stay.
+    repeats : bool
+        Identical rows of one file are events of their own; duplicates otherwise.
     keep : sequence of str
         Columns that go into ``properties`` as they are.
     uppercase : sequence of str
@@ -105,6 +115,9 @@ class Mapping(_Strict):
     columns: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     required: tuple[str, ...] = ()
     constants: dict[str, str] = Field(default_factory=dict)
+    join: dict[str, str] = Field(default_factory=dict)
+    words: dict[str, dict[str, str]] = Field(default_factory=dict)
+    repeats: bool = False
     keep: tuple[str, ...] = ()
     uppercase: tuple[str, ...] = ()
     time_format: str | None = None
@@ -122,10 +135,7 @@ class Mapping(_Strict):
     def _one_or_many(cls, columns: Any) -> Any:
         if not isinstance(columns, dict):
             return columns
-        unknown = sorted(set(columns) - FIELDS)
-        if unknown:
-            near = get_close_matches(unknown[0], FIELDS, 1)
-            raise ValueError(f"'{unknown[0]}' is no field" + (f"; {near[0]}?" if near else ""))
+        _refuse_unknown_fields(columns)
         return {
             field: (names,) if isinstance(names, str) else tuple(names)
             for field, names in columns.items()
@@ -134,10 +144,25 @@ class Mapping(_Strict):
     @field_validator("constants")
     @classmethod
     def _only_text(cls, constants: dict[str, str]) -> dict[str, str]:
-        allowed = {"event", "currency", "kind", "category"}
-        if set(constants) - allowed:
-            raise ValueError(f"only {', '.join(sorted(allowed))} may be constant")
+        if set(constants) - set(WORDS):
+            raise ValueError(f"only {', '.join(sorted(WORDS))} may be constant")
         return constants
+
+    @field_validator("join")
+    @classmethod
+    def _only_templates(cls, join: dict[str, str]) -> dict[str, str]:
+        _refuse_unknown_fields(join)
+        for template in join.values():
+            if not any(name for _, name in template_pieces(template)):
+                raise ValueError(f"'{template}' names no column in braces")
+        return join
+
+    @field_validator("words")
+    @classmethod
+    def _only_words(cls, words: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+        if set(words) - set(WORDS):
+            raise ValueError(f"only words of {', '.join(sorted(WORDS))} can be translated")
+        return words
 
     @field_validator("known_lag")
     @classmethod
@@ -170,10 +195,27 @@ class Mapping(_Strict):
             fitting = [there[_plain(name)] for name in names if _plain(name) in there]
             if fitting:
                 found[field] = fitting[0]
+        parts = self.parts(columns)
+        for field, template in self.join.items():
+            for _, name in template_pieces(template):
+                if name and name not in parts:
+                    raise _missing(field, (name,), columns, source)
         for field in self.required:
-            if field not in found and field not in self.constants:
+            if field not in {*found, *self.constants, *self.join}:
                 raise _missing(field, self.columns.get(field, (field,)), columns, source)
         return found
+
+    def parts(self, columns: list[str]) -> dict[str, str]:
+        """Return which column of a file is meant by each name in the templates of ``join``.
+
+        Examples
+        --------
+        >>> mapping_of({"join": {"occurred_at": "2014-{month}-{day}"}}).parts(["Day", "Month"])
+        {'month': 'Month', 'day': 'Day'}
+        """
+        there = {_plain(column): column for column in reversed(columns)}
+        pieces = [piece for template in self.join.values() for piece in template_pieces(template)]
+        return {name: there[_plain(name)] for _, name in pieces if _plain(name) in there}
 
 
 def preset(name: str) -> Mapping:
@@ -205,7 +247,7 @@ def presets() -> tuple[str, ...]:
     Examples
     --------
     >>> presets()
-    ('customers', 'events', 'online-retail', 'order-lines', 'orders')
+    ('customers', 'events', 'online-retail', 'order-lines', 'orders', 'tmall')
     """
     folder = files("churnguard.events.presets")
     names = (entry.name for entry in folder.iterdir())
@@ -255,6 +297,13 @@ def mapping_of(values: MappingOf[str, Any], *, name: str = "own") -> Mapping:
             f"The mapping '{name}' cannot be used: {place}: {first['msg']}.",
             hint="docs/events.md explains every key of a mapping.",
         ) from error
+
+
+def _refuse_unknown_fields(fields: MappingOf[str, Any]) -> None:
+    unknown = sorted(set(fields) - FIELDS)
+    if unknown:
+        near = get_close_matches(unknown[0], FIELDS, 1)
+        raise ValueError(f"'{unknown[0]}' is no field" + (f"; {near[0]}?" if near else ""))
 
 
 def _is_expression(text: str) -> bool:

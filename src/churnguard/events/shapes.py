@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from churnguard.events.customers import CUSTOMER_SCHEMA
+from churnguard.events.digests import digests
 from churnguard.events.fields import Fields
 from churnguard.events.mapping import Mapping
 from churnguard.events.schema import EVENT_SCHEMA, MONEY_SCALE
@@ -83,7 +82,7 @@ def shape_order_lines(
         "quantity": pa.array(units[fine]),
     }
     parents = order_ids(order_names[fine].tolist(), columns["order_id"], columns["customer_id"])
-    columns["event_id"] = _line_ids(columns, fields, fine, parents)
+    columns["event_id"] = _line_ids(columns, fields, fine, parents, repeats=mapping.repeats)
     lines = _table(columns)
     orders = _orders(lines, parents, order_names[fine], money[fine], ~charge[fine])
     return Shaped(orders, lines)
@@ -134,7 +133,9 @@ def _plain_events(fields: Fields, mapping: Mapping, verdicts: Verdicts, lag_us: 
         "value": _number(fields.amounts("value")[fine]),
         "quantity": _units(fields.amounts("quantity")[fine]),
     }
-    columns["event_id"] = _own_ids(columns, by_order=mapping.shape == "orders")
+    columns["event_id"] = _own_ids(
+        columns, by_order=mapping.shape == "orders", repeats=mapping.repeats
+    )
     return _table(columns)
 
 
@@ -183,11 +184,16 @@ _WRONG_SIGN = "An order's line is negative, or a refund's is positive."
 
 
 def _line_ids(
-    columns: dict[str, pa.Array], fields: Fields, fine: Mask, parents: list[str]
+    columns: dict[str, pa.Array],
+    fields: Fields,
+    fine: Mask,
+    parents: list[str],
+    *,
+    repeats: bool,
 ) -> pa.Array:
     """Name each line after its order: by its own number if it has one, else by its content."""
     own = fields.words("line_id").filter(pa.array(fine)).to_pylist()
-    content = _digests(columns, skip={"event_id", "received_at", "clock"})
+    content = digests(columns, repeats=repeats)
     names = zip(parents, own, content, strict=True)
     return pa.array(
         [f"{parent}#{digest if line is None else line}" for parent, line, digest in names],
@@ -195,7 +201,7 @@ def _line_ids(
     )
 
 
-def _own_ids(columns: dict[str, pa.Array], *, by_order: bool) -> pa.Array:
+def _own_ids(columns: dict[str, pa.Array], *, by_order: bool, repeats: bool) -> pa.Array:
     """Return the ids that rows have; of an order made of its id, else of the row's content."""
     ids = columns["event_id"].to_pylist()
     missing = [place for place, value in enumerate(ids) if value is None]
@@ -203,17 +209,10 @@ def _own_ids(columns: dict[str, pa.Array], *, by_order: bool) -> pa.Array:
         names = columns["event"].to_pylist()
         orders = order_ids(names, columns["order_id"], columns["customer_id"])
         numbered = columns["order_id"].is_valid().to_pylist() if by_order else [False] * len(ids)
-        content = _digests(columns, skip={"event_id", "received_at", "clock"})
+        content = digests(columns, repeats=repeats)
         for place in missing:
             ids[place] = orders[place] if numbered[place] else f"{names[place]}:{content[place]}"
     return pa.array(ids, pa.string())
-
-
-def _digests(columns: dict[str, pa.Array], *, skip: set[str]) -> list[str]:
-    """Return a short digest of what each row says."""
-    named = [item.name for item in EVENT_SCHEMA if item.name not in skip]
-    rows = zip(*(columns[name].to_pylist() for name in named), strict=True)
-    return [blake2b(orjson.dumps(row), digest_size=8).hexdigest() for row in rows]
 
 
 def _orders(

@@ -236,6 +236,7 @@ def _judge(shop: Shop, chunk: Chunk, mapping: Mapping, recipe: str) -> _Judged:
         shaped = SHAPES[mapping.shape](fields, mapping, verdicts, lag_us=lag_us(lag))
         derived, events = shaped.derived, shaped.events
     ambiguous, moved = _odd_times(fields.times.values(), verdicts)
+    used = {*places.values(), *mapping.keep, *mapping.parts(columns).values()}
     return _Judged(
         derived=derived,
         events=events,
@@ -244,7 +245,7 @@ def _judge(shop: Shop, chunk: Chunk, mapping: Mapping, recipe: str) -> _Judged:
         rows=chunk.table.num_rows + len(chunk.broken),
         ambiguous=ambiguous,
         moved=moved,
-        ignored=tuple(name for name in columns if name not in {*places.values(), *mapping.keep}),
+        ignored=tuple(name for name in columns if name not in used),
     )
 
 

@@ -25,7 +25,8 @@ def ingest(
     ],
     kind: Annotated[Kind, typer.Option(help="What the rows are.")] = Kind.EVENTS,
     preset: Annotated[
-        str, typer.Option(help="How to read events: events, orders, order-lines, online-retail.")
+        str,
+        typer.Option(help="How to read events: events, orders, order-lines, online-retail, tmall."),
     ] = "events",
     mapping: Annotated[
         Path | None, typer.Option("--map", metavar="FILE", help="A mapping of your own (TOML).")
