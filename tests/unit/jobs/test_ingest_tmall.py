@@ -19,6 +19,7 @@ from churnguard.features.build import build_features
 from churnguard.features.catalogue import Catalogue
 from churnguard.features.coverage import carried_by
 from churnguard.jobs.ingest import ingest
+from churnguard.jobs.quarantine import replay
 from churnguard.store.database import open_database
 from churnguard.store.events import SqlEventStore
 from churnguard.testing import fake_shop
@@ -137,6 +138,17 @@ def test_carts_are_worked_out_of_what_was_added(shop, tmp_path):
     codes = timeline.codes(["7", "8"])
     rows = build_features(timeline, carts, codes, np.full(2, cutoff))
     assert rows.values[:, 0].tolist() == [1.0, 0.0]
+
+
+def test_rows_set_aside_can_be_mended_in_the_files_own_columns(shop, tmp_path):
+    """The day and the code are put right where they stood; both become events."""
+    ingest(shop, [written(tmp_path, ROWS)], preset="tmall")
+    day, code = (
+        shop.events.quarantined(reason=reason)[0].row_id for reason in ("bad_time", "bad_event")
+    )
+    told = replay(shop, edits={day: {"Day": "28"}, code: {"action": "3"}})
+    assert told.events == {"product_viewed": 1, "product_added_to_wishlist": 1}
+    assert dict(shop.events.quarantine_counts()) == {"missing_time": 1}
 
 
 def test_only_as_many_repeated_rows_are_new_as_there_are_more_of(shop, tmp_path):
