@@ -72,12 +72,16 @@ def ranked(column: pa.ChunkedArray) -> tuple[pa.Array, Codes]:
     """
     words, codes = encode(column)
     order = pc.sort_indices(words).to_numpy()
-    occurs = np.zeros(len(words), dtype=bool)
-    occurs[codes] = True
-    order = order[occurs[order]]
+    if pa.types.is_dictionary(column.type):
+        occurs = np.zeros(len(words), dtype=bool)
+        occurs[codes] = True
+        order = order[occurs[order]]
     rank = np.zeros(len(words), dtype=np.int32)
     rank[order] = np.arange(len(order), dtype=np.int32)
-    return words.take(pa.array(order)), rank[codes]
+    threads = processors() if len(codes) >= MANY_ROWS else 1
+    parts = np.array_split(codes, threads)
+    ranks = side_by_side(lambda part: rank[part], parts)
+    return words.take(pa.array(order)), ranks[0] if threads == 1 else np.concatenate(ranks)
 
 
 def text_buffers(column: pa.Array) -> tuple[NDArray[Any], Bytes]:
@@ -168,13 +172,11 @@ def _number_some(text: _Text, codes: Codes, tables: _Tables, reached: Ints) -> N
     table, hashes, firsts, starts, kept = tables
     last, count, used = len(table) - 1, reached[1], reached[2]
     ahead = np.empty(_AHEAD, dtype=np.uint64)
+    has_missing = len(missing) > 0
     for row in range(reached[0], len(codes)):
         step = (row - reached[0]) % _AHEAD
         if step == 0:
             _look_ahead(text, tables, ahead, row)
-        if len(missing) and missing[row]:
-            codes[row] = -1
-            continue
         begin, end = np.int64(begins[row]), np.int64(begins[row + 1])
         value = ahead[step]
         tag = np.int64(value >> np.uint64(33))
@@ -193,7 +195,9 @@ def _number_some(text: _Text, codes: Codes, tables: _Tables, reached: Ints) -> N
                         break
             slot = (slot + 1) & last
             found = table[slot]
-        if found < 0:
+        if found < 0 and has_missing and missing[row]:
+            found = 0
+        elif found < 0:
             if 4 * count > last or used + (end - begin) // 8 + 2 > len(kept):
                 reached[0], reached[1], reached[2] = row, count, used
                 return
@@ -208,7 +212,7 @@ def _number_some(text: _Text, codes: Codes, tables: _Tables, reached: Ints) -> N
                 at += 8
             count += 1
             starts[count] = used
-        codes[row] = found & _NUMBER
+        codes[row] = -1 if has_missing and missing[row] else found & _NUMBER
     reached[0], reached[1], reached[2] = len(codes), count, used
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from churnguard.compiled import compiled, processors, side_by_side
 from churnguard.errors import SchemaError
-from churnguard.events.encoding import MANY_ROWS, Bytes, text_buffers
+from churnguard.events.encoding import MANY_ROWS, Blocks, Bytes, text_buffers
 
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
@@ -80,14 +80,12 @@ def sort_events(
     edges = np.cumsum(counts)
     rows, sorted_instants = np.empty_like(occurred), np.empty_like(occurred)
 
-    def sort(part: tuple[int, int]) -> bool:
-        events = (packed, instants, bounds)
-        return _sort_buckets(events, part, (edges, rows, sorted_instants), (*size, shift))
-
-    if any(side_by_side(sort, parts)):
-        ids = text_buffers(_whole(event_id))
-        groups = _even(edges)
-        side_by_side(lambda part: _sort_ties(edges, rows, sorted_instants, ids, part), groups)
+    ids = text_buffers(_whole(event_id))
+    target = (edges, rows, sorted_instants)
+    side_by_side(
+        lambda part: _sort_buckets((packed, instants, bounds), part, target, ids, (*size, shift)),
+        parts,
+    )
     return edges, rows, sorted_instants
 
 
@@ -212,15 +210,15 @@ def _sort_buckets(
     events: tuple[Ints, Ints, Ints],
     part: tuple[int, int],
     target: tuple[Ints, Ints, Ints],
+    ids: tuple[Ints, Bytes],
     size: tuple[int, int, int],
-) -> bool:
-    """Sort some buckets by group and instant, and tell if events of a group have the same."""
+) -> None:
+    """Sort some buckets by group, instant and id."""
     packed, dealt, bounds = events
     edges, rows, instants = target
     kinds, customers, shift = size
     width = 1 << shift
     begins = np.zeros(kinds * width, dtype=np.int64)
-    tied = False
     for bucket in range(part[0], part[1]):
         first = bucket << shift
         here = min(width, customers - first)
@@ -240,56 +238,108 @@ def _sort_buckets(
             instants[place], rows[place] = instant, packed[event] & _ROW
         for kind in range(kinds):
             group = kind * customers + first
-            tied |= _finish(edges[group : group + here + 1], rows, instants)
-    return tied
+            _finish(edges[group : group + here + 1], rows, instants, ids)
 
 
 @compiled
-def _finish(edges: Ints, rows: Ints, instants: Ints) -> bool:
-    """Sort the groups that are too large to have been sorted as they came; tell if any ties."""
-    tied = False
+def _finish(edges: Ints, rows: Ints, instants: Ints, ids: tuple[Ints, Bytes]) -> None:
+    """Sort groups that are too large to have been sorted as they came, and settle ties by id."""
+    low, high = edges[0], edges[-1]
+    starts = np.empty(high - low + 1, dtype=np.int64)
+    runs = 0
     for group in range(len(edges) - 1):
-        low, high = edges[group], edges[group + 1]
-        if high - low > _FEW:
-            order = np.argsort(instants[low:high], kind="mergesort")
-            instants[low:high] = instants[low:high][order]
-            rows[low:high] = rows[low:high][order]
-        place = low + 1
-        while place < high:
-            tied |= instants[place] == instants[place - 1]
+        begin, end = edges[group], edges[group + 1]
+        if end - begin > _FEW:
+            order = np.argsort(instants[begin:end], kind="mergesort")
+            instants[begin:end] = instants[begin:end][order]
+            rows[begin:end] = rows[begin:end][order]
+        place = begin + 1
+        while place < end:
+            if instants[place] == instants[place - 1] and (
+                place - 1 == begin or instants[place - 2] != instants[place]
+            ):
+                starts[runs] = place - 1
+                runs += 1
             place += 1
-    return tied
+    if runs:
+        _settle(edges, rows, instants, ids, starts[:runs])
 
 
 @compiled
-def _sort_ties(
-    edges: Ints, rows: Ints, instants: Ints, ids: tuple[Ints, Bytes], part: tuple[int, int]
-) -> None:
-    """Sort events of a group with the same instant by id."""
-    place = edges[part[0]]
-    for group in range(part[0], part[1]):
-        while place < edges[group + 1]:
-            stop = place + 1
-            while stop < edges[group + 1] and instants[stop] == instants[place]:
-                stop += 1
-            if stop - place > 1:
-                _sort_ids(rows[place:stop], ids[0], ids[1])
-            place = stop
+def _settle(edges: Ints, rows: Ints, instants: Ints, ids: tuple[Ints, Bytes], starts: Ints) -> None:
+    """Sort runs of events with the same instant by id, most by its first eight bytes alone."""
+    begins, letters = ids
+    ends = np.empty(len(starts), dtype=np.int64)
+    group = 0
+    total = 0
+    for run in range(len(starts)):
+        while edges[group + 1] <= starts[run]:
+            group += 1
+        end = starts[run] + 2
+        while end < edges[group + 1] and instants[end] == instants[starts[run]]:
+            end += 1
+        ends[run] = end
+        total += end - starts[run]
+    heads = np.empty(total, dtype=np.uint64)
+    count = 0
+    for run in range(len(starts)):
+        for place in range(starts[run], ends[run]):
+            heads[count] = _head(begins, letters, rows[place])
+            count += 1
+    count = 0
+    for run in range(len(starts)):
+        size = ends[run] - starts[run]
+        own = heads[count : count + size]
+        if size > _FEW:
+            order = _by_id(own, rows[starts[run] : ends[run]], begins, letters)
+            rows[starts[run] : ends[run]] = rows[starts[run] : ends[run]][order]
+        else:
+            _insert(own, rows[starts[run] : ends[run]], begins, letters)
+        count += size
 
 
 @compiled
-def _sort_ids(rows: Ints, begins: Ints, letters: Bytes) -> None:
-    """Sort rows by their ids: merging runs that double in length, from single rows on."""
-    source, target = rows.copy(), rows.copy()
+def _head(begins: Ints, letters: Bytes, row: int) -> np.uint64:
+    """Return the first eight bytes of an id as a number in the order of the bytes."""
+    value = np.uint64(0)
+    at, end = begins[row], begins[row + 1]
+    for step in range(8):
+        letter = letters[at + step] if at + step < end else np.uint8(0)
+        value = (value << np.uint64(8)) | np.uint64(letter)
+    return value
+
+
+@compiled
+def _insert(heads: Blocks, rows: Ints, begins: Ints, letters: Bytes) -> None:
+    """Sort a few rows by their ids."""
+    for place in range(1, len(rows)):
+        head, row, spot = heads[place], rows[place], place
+        while spot > 0 and (
+            heads[spot - 1] > head
+            or (heads[spot - 1] == head and _before(begins, letters, row, rows[spot - 1]))
+        ):
+            heads[spot], rows[spot] = heads[spot - 1], rows[spot - 1]
+            spot -= 1
+        heads[spot], rows[spot] = head, row
+
+
+@compiled
+def _by_id(heads: Blocks, rows: Ints, begins: Ints, letters: Bytes) -> Ints:
+    """Return the order of many rows by their ids: merging runs that double in length."""
+    source, target = np.arange(len(rows)), np.arange(len(rows))
     count, width = len(rows), 1
     while width < count:
         for start in range(0, count, 2 * width):
             middle, end = min(start + width, count), min(start + 2 * width, count)
             one, other = start, middle
             for place in range(start, end):
-                if one < middle and (
-                    other >= end or not _before(begins, letters, source[other], source[one])
-                ):
+                take = other >= end
+                if one < middle and not take:
+                    a, b = source[one], source[other]
+                    take = heads[a] < heads[b] or (
+                        heads[a] == heads[b] and not _before(begins, letters, rows[b], rows[a])
+                    )
+                if one < middle and take:
                     target[place] = source[one]
                     one += 1
                 else:
@@ -297,7 +347,7 @@ def _sort_ids(rows: Ints, begins: Ints, letters: Bytes) -> None:
                     other += 1
         source, target = target, source
         width *= 2
-    rows[:] = source
+    return source
 
 
 @compiled

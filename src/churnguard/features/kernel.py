@@ -24,8 +24,7 @@ VERSION = 1
 """Part of every signal's digest; raised when a loop's result changes."""
 
 YEAR_DAYS = 365.2425
-GAP_STATS = ("count", "mean", "sd", "median", "spread", "longest")
-"""What :func:`gap_statistics` returns, in order."""
+
 
 _DAY = float(DAY_US)
 _GONE = int(MISSING)
@@ -327,43 +326,62 @@ def window_streak(values: Ints, low: Ints, high: Ints, wanted: int) -> Floats:
 
 
 @compiled
-def gap_statistics(occurred: Ints, low: Ints, high: Ints) -> Floats:
-    """Return statistics of the gaps between neighbouring events of the window, in days.
+def gap_moments(occurred: Ints, low: Ints, high: Ints) -> tuple[Floats, Floats, Floats]:
+    """Return number, mean and standard deviation (n - 1) of the gaps of the window, in days.
 
-    Shape (6, n), rows as in ``GAP_STATS``: count, mean, standard deviation (n - 1), median, spread
-    (median distance from the median), longest. NaN where there are too few gaps.
+    Gaps are those between neighbouring events. NaN where there are too few.
     """
-    result = np.full((6, len(low)), np.nan)
+    counts = np.empty(len(low))
+    means = np.full(len(low), np.nan)
+    deviations = np.full(len(low), np.nan)
+    for row in range(len(low)):
+        first, count = low[row], high[row] - low[row] - 1
+        counts[row] = max(count, 0)
+        if row > 0 and first == low[row - 1] and high[row] == high[row - 1]:
+            means[row], deviations[row] = means[row - 1], deviations[row - 1]
+        elif count > 0:
+            mean = (occurred[first + count] - occurred[first]) / count / _DAY
+            means[row] = mean
+            squares, place = 0.0, first
+            while place < first + count:
+                squares += ((occurred[place + 1] - occurred[place]) / _DAY - mean) ** 2
+                place += 1
+            if count > 1:
+                deviations[row] = math.sqrt(squares / (count - 1))
+    return counts, means, deviations
+
+
+@compiled
+def gap_ranks(occurred: Ints, low: Ints, high: Ints) -> tuple[Floats, Floats, Floats]:
+    """Return median, spread and longest of the gaps of the window, in days.
+
+    The spread is their median distance from the median. NaN where there is no gap.
+    """
+    medians = np.full(len(low), np.nan)
+    spreads = np.full(len(low), np.nan)
+    longest = np.full(len(low), np.nan)
     gaps = np.empty(_longest(low, high), dtype=np.int64)
     for row in range(len(low)):
         first, count = low[row], high[row] - low[row] - 1
         if row > 0 and first == low[row - 1] and high[row] == high[row - 1]:
-            for statistic in range(6):
-                result[statistic, row] = result[statistic, row - 1]
-            continue
-        result[0, row] = max(count, 0)
-        if count <= 0:
-            continue
-        mean = (occurred[first + count] - occurred[first]) / count / _DAY
-        squares, taken, few = 0.0, 0, count <= _FEW
-        while taken < count:
-            gap = occurred[first + taken + 1] - occurred[first + taken]
-            squares += (gap / _DAY - mean) ** 2
-            spot = taken
-            while few and spot > 0 and gaps[spot - 1] > gap:
-                gaps[spot] = gaps[spot - 1]
-                spot -= 1
-            gaps[spot] = gap
-            taken += 1
-        if not few:
-            gaps[:count].sort()
-        result[1, row] = mean
-        if count > 1:
-            result[2, row] = math.sqrt(squares / (count - 1))
-        result[3, row] = _middle(gaps, count) / _DAY
-        result[4, row] = _spread(gaps, count) / _DAY
-        result[5, row] = gaps[count - 1] / _DAY
-    return result
+            medians[row], spreads[row] = medians[row - 1], spreads[row - 1]
+            longest[row] = longest[row - 1]
+        elif count > 0:
+            taken, few = 0, count <= _FEW
+            while taken < count:
+                gap = occurred[first + taken + 1] - occurred[first + taken]
+                spot = taken
+                while few and spot > 0 and gaps[spot - 1] > gap:
+                    gaps[spot] = gaps[spot - 1]
+                    spot -= 1
+                gaps[spot] = gap
+                taken += 1
+            if not few:
+                gaps[:count].sort()
+            medians[row] = _middle(gaps, count) / _DAY
+            spreads[row] = _spread(gaps, count) / _DAY
+            longest[row] = gaps[count - 1] / _DAY
+    return medians, spreads, longest
 
 
 @compiled

@@ -196,8 +196,7 @@ class EventRows:
     def gaps(self, days: float | None = None) -> Gaps:
         """Return the gaps between neighbouring events of the window."""
         if days not in self._gaps:
-            low, high = self.bounds(days)
-            self._gaps[days] = Gaps(kernel.gap_statistics(self._track.occurred, low, high))
+            self._gaps[days] = Gaps(self._track.occurred, *self.bounds(days))
         return self._gaps[days]
 
     def last(self, column: str, nth: int = 1) -> Floats:
@@ -245,34 +244,42 @@ class EventRows:
 
 
 class Gaps:
-    """Statistics of gaps between events, in days; NaN where there are too few gaps."""
+    """Statistics of gaps between events, in days; NaN where there are too few gaps.
 
-    def __init__(self, statistics: Floats) -> None:
-        self._statistics = statistics
+    Parameters
+    ----------
+    occurred : ndarray of int64
+        Instants of a track.
+    low, high : ndarray of int64, shape (n,)
+        Each row's window in it.
+    """
+
+    def __init__(self, occurred: Ints, low: Ints, high: Ints) -> None:
+        self._window = occurred, low, high
 
     def count(self) -> Floats:
         """Return the number of gaps."""
-        return self._row("count")
+        return self._moments[0]
 
     def mean(self) -> Floats:
         """Return the mean gap."""
-        return self._row("mean")
+        return self._moments[1]
 
     def sd(self) -> Floats:
         """Return the standard deviation (n - 1)."""
-        return self._row("sd")
+        return self._moments[2]
 
     def median(self) -> Floats:
         """Return the median gap."""
-        return self._row("median")
+        return self._ranks[0]
 
     def spread(self) -> Floats:
         """Return the median distance of the gaps from their median."""
-        return self._row("spread")
+        return self._ranks[1]
 
     def longest(self) -> Floats:
         """Return the longest gap."""
-        return self._row("longest")
+        return self._ranks[2]
 
     def robust_z(self, silence: Floats) -> Floats:
         """Return a silence less the median gap, in robust standard deviations of at least a day.
@@ -282,9 +289,13 @@ class Gaps:
         """
         return (silence - self.median()) / np.maximum(_NORMAL * self.spread(), 1.0)
 
-    def _row(self, name: str) -> Floats:
-        row: Floats = self._statistics[kernel.GAP_STATS.index(name)]
-        return row
+    @cached_property
+    def _moments(self) -> tuple[Floats, Floats, Floats]:
+        return kernel.gap_moments(*self._window)
+
+    @cached_property
+    def _ranks(self) -> tuple[Floats, Floats, Floats]:
+        return kernel.gap_ranks(*self._window)
 
 
 def ratio(above: NDArray[Any], below: NDArray[Any]) -> Floats:
