@@ -73,7 +73,7 @@ def run_one(options: argparse.Namespace) -> dict[str, Any]:
     imported = time.perf_counter()
     at, out = cutoffs_of(options.cutoffs), Path(options.result)
     for late in {0.0, options.late}:
-        features(made_up_events(20_000, 400, seed=1, late=late), at)
+        features(made_up_events(150_000, 3_000, seed=1, late=late), at)
     warm = time.perf_counter()
     through_files = options.table.endswith(".parquet")
     run = _through_parquet if through_files else _in_memory

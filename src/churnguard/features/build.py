@@ -25,9 +25,9 @@ from churnguard.features.tracks import Tracks
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
 
-BLOCK_ROWS = 16_384
+BLOCK_ROWS = 65_536
 _LATE_ROWS = 4_096
-_PART_EVENTS = 131_072
+_PART_EVENTS = 1_048_576
 
 
 @dataclass(frozen=True)
