@@ -78,10 +78,11 @@ def ranked(column: pa.ChunkedArray) -> tuple[pa.Array, Codes]:
         order = order[occurs[order]]
     rank = np.zeros(len(words), dtype=np.int32)
     rank[order] = np.arange(len(order), dtype=np.int32)
+    if not codes.flags.writeable:
+        codes = codes.copy()
     threads = processors() if len(codes) >= MANY_ROWS else 1
-    parts = np.array_split(codes, threads)
-    ranks = side_by_side(lambda part: rank[part], parts)
-    return words.take(pa.array(order)), ranks[0] if threads == 1 else np.concatenate(ranks)
+    side_by_side(lambda part: _renumber(part, rank), np.array_split(codes, threads))
+    return words.take(pa.array(order)), codes
 
 
 def text_buffers(column: pa.Array) -> tuple[NDArray[Any], Bytes]:
@@ -89,7 +90,9 @@ def text_buffers(column: pa.Array) -> tuple[NDArray[Any], Bytes]:
     _, starts, data = column.buffers()
     width = np.int64 if pa.types.is_large_string(column.type) else np.int32
     begins = np.frombuffer(starts, width)[column.offset : column.offset + len(column) + 1]
-    return begins, np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
+    letters = np.frombuffer(data if data is not None else b"", np.uint8)
+    begins.flags.writeable = letters.flags.writeable = False  # one kind of array, compiled once
+    return begins, letters
 
 
 def _from_dictionary(column: pa.ChunkedArray) -> tuple[pa.Array, Codes]:
@@ -101,7 +104,7 @@ def _from_dictionary(column: pa.ChunkedArray) -> tuple[pa.Array, Codes]:
 
 def _encode_many(column: pa.ChunkedArray) -> tuple[pa.Array, Codes]:
     """Encode stretches of rows side by side, then give equal words of theirs one number."""
-    codes = np.empty(len(column), dtype=np.int32)
+    codes = np.full(len(column), -1, dtype=np.int32)
     stretches = _stretches(column)
     firsts = side_by_side(lambda part: _encode_part(part[1], codes[part[0]]), stretches)
     found = [part.take(pa.array(first)) for (_, part), first in zip(stretches, firsts, strict=True)]
@@ -146,7 +149,7 @@ def _numbered(text: _Text, codes: Codes) -> Ints:
     blocks of eight bytes, so that what is looked at again and again stays in the cache.
     """
     slots = 1024
-    reached = np.zeros(3, dtype=np.int64)  # rows, words, blocks
+    reached = np.zeros(4, dtype=np.int64)  # rows, words, blocks, what was touched
     table = np.full(slots, -1, dtype=np.int64)
     hashes = np.empty(slots, dtype=np.uint64)
     firsts = np.empty(slots, dtype=np.int64)
@@ -154,7 +157,7 @@ def _numbered(text: _Text, codes: Codes) -> Ints:
     kept = np.empty(slots * 2, dtype=np.uint64)
     while True:
         _number_some(text, codes, (table, hashes, firsts, starts, kept), reached)
-        row, words, used = reached
+        row, words, used = reached[0], reached[1], reached[2]
         if row == len(codes):
             return firsts[:words].copy()
         slots *= 4
@@ -168,78 +171,88 @@ def _numbered(text: _Text, codes: Codes) -> Ints:
 @compiled
 def _number_some(text: _Text, codes: Codes, tables: _Tables, reached: Ints) -> None:
     """Give words numbers, row by row, until the table or the blocks are full."""
-    begins, blocks, tail, missing = text
+    begins, blocks, tail, _ = text
     table, hashes, firsts, starts, kept = tables
     last, count, used = len(table) - 1, reached[1], reached[2]
-    ahead = np.empty(_AHEAD, dtype=np.uint64)
-    has_missing = len(missing) > 0
-    for row in range(reached[0], len(codes)):
-        step = (row - reached[0]) % _AHEAD
-        if step == 0:
-            _look_ahead(text, tables, ahead, row)
-        begin, end = np.int64(begins[row]), np.int64(begins[row + 1])
-        value = ahead[step]
-        tag = np.int64(value >> np.uint64(33))
-        slot = np.int64(value & np.uint64(last))
-        found = table[slot]
-        while found >= 0:
-            if found >> 32 == tag:
-                place = starts[found & _NUMBER]
-                if kept[place] == np.uint64(end - begin):  # its length, then its bytes
-                    at = begin
-                    place += 1
-                    while at < end and kept[place] == _block(blocks, tail, at, end):
-                        place += 1
-                        at += 8
-                    if at >= end:
-                        break
-            slot = (slot + 1) & last
+    rows, ahead = np.empty(_AHEAD, dtype=np.int64), np.empty(_AHEAD, dtype=np.uint64)
+    first = reached[0]
+    while first < len(codes):
+        stop = min(first + _AHEAD, len(codes))
+        present, touched = _look_ahead(text, tables, (rows, ahead), (first, stop))
+        reached[3] = touched
+        for step in range(present):
+            row, value = rows[step], ahead[step]
+            begin, end = np.int64(begins[row]), np.int64(begins[row + 1])
+            tag = np.int64(value >> np.uint64(33))
+            slot = np.int64(value & np.uint64(last))
             found = table[slot]
-        if found < 0 and has_missing and missing[row]:
-            found = 0
-        elif found < 0:
-            if 4 * count > last or used + (end - begin) // 8 + 2 > len(kept):
-                reached[0], reached[1], reached[2] = row, count, used
-                return
-            found = (tag << 32) | count
-            table[slot], hashes[count], firsts[count] = found, value, row
-            kept[used] = np.uint64(end - begin)
-            used += 1
-            at = begin
-            while at < end:
-                kept[used] = _block(blocks, tail, at, end)
+            while found >= 0:
+                if found >> 32 == tag:
+                    place = starts[found & _NUMBER]
+                    if kept[place] == np.uint64(end - begin):  # its length, then its bytes
+                        at = begin
+                        place += 1
+                        while at < end and kept[place] == _block(blocks, tail, at, end):
+                            place += 1
+                            at += 8
+                        if at >= end:
+                            break
+                slot = (slot + 1) & last
+                found = table[slot]
+            if found < 0:
+                if 4 * count > last or used + (end - begin) // 8 + 2 > len(kept):
+                    reached[0], reached[1], reached[2] = row, count, used
+                    return
+                found = (tag << 32) | count
+                table[slot], hashes[count], firsts[count] = found, value, row
+                kept[used] = np.uint64(end - begin)
                 used += 1
-                at += 8
-            count += 1
-            starts[count] = used
-        codes[row] = -1 if has_missing and missing[row] else found & _NUMBER
+                at = begin
+                while at < end:
+                    kept[used] = _block(blocks, tail, at, end)
+                    used += 1
+                    at += 8
+                count += 1
+                starts[count] = used
+            codes[row] = found & _NUMBER
+        first = stop
     reached[0], reached[1], reached[2] = len(codes), count, used
 
 
 @compiled
-def _look_ahead(text: _Text, tables: _Tables, ahead: Blocks, row: int) -> np.uint64:
-    """Hash the next rows, and touch what they will need: memory answers many at a time."""
-    begins, blocks, tail, _ = text
+def _look_ahead(
+    text: _Text, tables: _Tables, into: tuple[Ints, Blocks], part: tuple[int, int]
+) -> tuple[int, np.int64]:
+    """Find and hash the next rows with a word, and touch what they will need.
+
+    Memory answers many requests at a time. Returns how many rows have a word, and a number that
+    only keeps the touching from being left out as useless.
+    """
+    begins, blocks, tail, missing = text
     table, _, _, starts, kept = tables
-    rows, last = min(len(ahead), len(begins) - 1 - row), np.uint64(len(table) - 1)
-    places = np.empty(len(ahead), dtype=np.int64)
+    rows, ahead = into
+    present, last = 0, np.uint64(len(table) - 1)
+    for row in range(part[0], part[1]):
+        rows[present] = row
+        present += 1 if len(missing) == 0 or not missing[row] else 0
+    places = np.empty(len(rows), dtype=np.int64)
     touched = np.uint64(0)
-    for step in range(rows):
-        value, at = _SEED, np.int64(begins[row + step])
-        end = np.int64(begins[row + step + 1])
+    for step in range(present):
+        begin, end = np.int64(begins[rows[step]]), np.int64(begins[rows[step] + 1])
+        value, at = _SEED, begin
         while at < end:
             value = (value ^ _block(blocks, tail, at, end)) * _PRIME
             value ^= value >> np.uint64(32)
             at += 8
-        value = (value ^ np.uint64(end - begins[row + step])) * _MIX
+        value = (value ^ np.uint64(end - begin)) * _MIX
         ahead[step] = value ^ (value >> np.uint64(29))
-    for step in range(rows):
+    for step in range(present):
         places[step] = table[ahead[step] & last]
-    for step in range(rows):
+    for step in range(present):
         places[step] = starts[max(places[step], 0) & _NUMBER]
-    for step in range(rows):
-        touched += kept[places[step]]
-    return touched
+    for step in range(present):
+        touched ^= kept[places[step]]
+    return present, np.int64(touched)
 
 
 @compiled

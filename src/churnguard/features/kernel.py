@@ -361,13 +361,16 @@ def gap_ranks(occurred: Ints, low: Ints, high: Ints) -> tuple[Floats, Floats, Fl
     spreads = np.full(len(low), np.nan)
     longest = np.full(len(low), np.nan)
     gaps = np.empty(_longest(low, high), dtype=np.int64)
+    taken = 0
     for row in range(len(low)):
         first, count = low[row], high[row] - low[row] - 1
         if row > 0 and first == low[row - 1] and high[row] == high[row - 1]:
             medians[row], spreads[row] = medians[row - 1], spreads[row - 1]
             longest[row] = longest[row - 1]
         elif count > 0:
-            taken, few = 0, count <= _FEW
+            few = count <= _FEW
+            if row == 0 or first != low[row - 1] or taken > count or not few:
+                taken = 0  # else the gaps of the row before are in order already
             while taken < count:
                 gap = occurred[first + taken + 1] - occurred[first + taken]
                 spot = taken
@@ -381,6 +384,8 @@ def gap_ranks(occurred: Ints, low: Ints, high: Ints) -> tuple[Floats, Floats, Fl
             medians[row] = _middle(gaps, count) / _DAY
             spreads[row] = _spread(gaps, count) / _DAY
             longest[row] = gaps[count - 1] / _DAY
+        else:
+            taken = 0
     return medians, spreads, longest
 
 
