@@ -50,6 +50,7 @@ def challenge(
         _columns(lesson.dataset, tuple(manifest["signals"])),
         Recipe.from_dict(json.loads(text)),
         cutoffs=lesson.plan.judge,
+        look_back_days=lesson.look_back_days,
     )
     return compare(judged, theirs, recipe.gate, seed=recipe.seed, approver=approver)
 

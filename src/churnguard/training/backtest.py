@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,15 @@ from churnguard.training.dataset import Dataset
 from churnguard.training.fit import fit
 from churnguard.training.metrics import all_metrics
 from churnguard.training.recipe import Recipe
+from churnguard.training.slices import slices
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 MODEL = "churnguard"
 COLUMNS = ("auc", "average_precision", "log_loss", "brier", "ece", "slope", "lift_10", "top_share")
+KEPT = ("net_spend_365d", "orders_365d")
+"""Signals that judged rows keep, so that a report can tell what customers are worth."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,10 @@ class Judged:
         By model: the recipe's is ``churnguard``.
     inside : float
         Share of ten equal groups whose churn rate lay in the mean interval of the group.
+    slices : mapping of str to ndarray of bool, shape (n,)
+        Who is in which slice; see :mod:`churnguard.training.slices`.
+    signals : mapping of str to ndarray of float64, shape (n,)
+        Those of :data:`KEPT` that there are.
     """
 
     cutoff_us: int
@@ -50,6 +59,8 @@ class Judged:
     y: NDArray[np.int8]
     risks: Mapping[str, Floats]
     inside: float
+    slices: Mapping[str, Mask] = field(default_factory=dict)
+    signals: Mapping[str, Floats] = field(default_factory=dict)
 
     def metrics(self, *, contacts: int) -> Mapping[str, Mapping[str, float]]:
         """Return every model's metrics."""
@@ -82,6 +93,11 @@ class Backtest:
         everywhere = [name for name in BASELINES if all(name in one.risks for one in self.judged)]
         return (*everywhere, MODEL) if self.judged else ()
 
+    @cached_property
+    def figures(self) -> tuple[Mapping[str, Mapping[str, float]], ...]:
+        """Each cutoff's metrics by model, computed once."""
+        return tuple(one.metrics(contacts=self.contacts) for one in self.judged)
+
     def per_cutoff(self) -> list[dict[str, Any]]:
         """Return one row a cutoff and model: cutoff, customers, churn_rate, model, metrics."""
         return [
@@ -90,15 +106,15 @@ class Backtest:
                 "customers": len(one.y),
                 "churn_rate": float(one.y.mean()),
                 "model": name,
-                **one.metrics(contacts=self.contacts)[name],
+                **figures[name],
             }
-            for one in self.judged
+            for one, figures in zip(self.judged, self.figures, strict=True)
             for name in self.models
         ]
 
     def mean(self, model: str = MODEL) -> Mapping[str, float]:
         """Return a model's metrics, meaned over the cutoffs."""
-        found = [one.metrics(contacts=self.contacts)[model] for one in self.judged]
+        found = [figures[model] for figures in self.figures]
         return (
             {name: float(np.mean([each[name] for each in found])) for name in found[0]}
             if found
@@ -126,9 +142,9 @@ class Backtest:
         lines = [f"{title:<18}" + "".join(f"{name:>{_width(name)}}" for name in COLUMNS)]
         lines += [f"{name:<18}" + _cells(self.mean(name)) for name in self.models]
         lines.append(f"{MODEL} by cutoff")
-        for one in self.judged:
+        for one, figures in zip(self.judged, self.figures, strict=True):
             day = iso(from_us(one.cutoff_us))[:10]
-            lines.append(f"{day:<18}" + _cells(one.metrics(contacts=self.contacts)[MODEL]))
+            lines.append(f"{day:<18}" + _cells(figures[MODEL]))
         return "\n".join(lines)
 
 
@@ -145,6 +161,7 @@ def backtest(
     recipe: Recipe,
     *,
     cutoffs: Sequence[int],
+    look_back_days: int = 365,
     threads: int = 2,
     progress: Callable[[int, int], None] | None = None,
 ) -> Backtest:
@@ -159,6 +176,8 @@ def backtest(
     cutoffs : sequence of int
         Cutoffs to judge at, microseconds UTC. At each, only labels mature by then are learned
         from. A cutoff at which they are too few is left out and named.
+    look_back_days : int
+        How recent an order makes eligible; half of it makes the slice of the dormant.
     threads : int
         Cutoffs judged at the same time; figures do not depend on it.
     progress : callable, optional
@@ -168,7 +187,7 @@ def backtest(
 
     def judge(cutoff: int) -> Judged | None:
         try:
-            return _judge(dataset, recipe, cutoff)
+            return _judge(dataset, recipe, cutoff, look_back_days)
         except NotEnoughHistory:
             return None
 
@@ -185,7 +204,7 @@ def backtest(
     )
 
 
-def _judge(dataset: Dataset, recipe: Recipe, cutoff: int) -> Judged:
+def _judge(dataset: Dataset, recipe: Recipe, cutoff: int, look_back_days: int) -> Judged:
     known = dataset.take(dataset.mature(until_us=cutoff))
     now = dataset.take(dataset.cutoffs == cutoff)
     if not len(now):
@@ -199,7 +218,9 @@ def _judge(dataset: Dataset, recipe: Recipe, cutoff: int) -> Judged:
             risks[name] = found
     risks[MODEL] = model.risks(now.X)
     inside = _inside(now.y, margins, model.intervals(margins))
-    return Judged(cutoff, now.customer_ids, now.y, risks, inside)
+    kept = {name: values for name in KEPT if (values := now.column(name)) is not None}
+    groups = slices(now, look_back_days=look_back_days)
+    return Judged(cutoff, now.customer_ids, now.y, risks, inside, groups, kept)
 
 
 def _inside(y: NDArray[np.int8], margins: Floats, bounds: Floats) -> float:

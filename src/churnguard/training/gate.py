@@ -1,43 +1,37 @@
 """The gate: may this challenger become champion? Both recipes on the same backtest, row by row.
 
-It asks three things: not worse in log loss (paired bootstrap by customer, so that one customer's
-rows at several cutoffs count once), a calibration slope near 1, and as many real churners among
-those one can contact. With fewer than three cutoffs the bootstrap means little: the gate says that
-it was weaker, looks at means only, and needs a named approver.
+It asks whether the challenger is too good to be true, tells churners from others at all, has a
+calibration slope near 1, is not worse in log loss (paired bootstrap by customer, so that one
+customer's rows at several cutoffs count once), and finds as many real churners among those one can
+contact: overall, and by slice. With fewer than three cutoffs the bootstrap means little: the gate
+says that it was weaker, looks at means only and at no slice, and needs a named approver.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from churnguard.errors import PromotionRefused
 from churnguard.training.backtest import MODEL, Backtest
-from churnguard.training.metrics import row_log_loss
+from churnguard.training.gate_checks import (
+    Check,
+    Mask,
+    Pair,
+    contacts,
+    loss,
+    paired_bound,
+    plausible,
+    slope,
+    tells_apart,
+)
+from churnguard.training.gate_slices import slice_checks
 from churnguard.training.recipe import GateRecipe
 
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that the gate asks.
-
-    Attributes
-    ----------
-    name, wanted, got : str
-        In words, for a person.
-    passed : bool
-        Whether it holds.
-    """
-
-    name: str
-    wanted: str
-    got: str
-    passed: bool
+__all__ = ["Check", "Verdict", "compare", "paired_bound"]
 
 
 @dataclass(frozen=True)
@@ -82,8 +76,15 @@ class Verdict:
                     check.name,
                     wanted=check.wanted,
                     got=check.got,
-                    hint="The champion stays; 'churnguard models show' tells how each was judged.",
+                    hint=_HINTS.get(check.name, _HINT),
                 )
+
+
+_HINT = "The champion stays; 'churnguard models show' tells how each was judged."
+_HINTS = {
+    "too good to be true": "Run 'churnguard check --leakage' and look at the signals that are new. "
+    "If it is true after all, 'churnguard models promote' lets a named person answer for it."
+}
 
 
 def compare(
@@ -107,63 +108,41 @@ def compare(
     approver : str, optional
         Who answers for a promotion through the weaker gate.
     """
-    pairs = _pairs(challenger, champion) if champion else []
+    matched = _matched(challenger, champion) if champion else []
+    pairs = [one.pair for one in matched]
     weaker = len(pairs if champion else challenger.judged) < recipe.min_cutoffs
-    checks = [_slope(challenger, recipe)] if challenger.judged else []
+    checks: list[Check] = []
+    if challenger.judged:
+        checks += [plausible(challenger, pairs, recipe), tells_apart(challenger)]
+        checks += [slope(challenger, recipe)]
     if pairs:
-        checks += [_loss(pairs, recipe, seed=seed, weaker=weaker), _contacts(pairs, recipe)]
+        checks += [loss(pairs, recipe, seed=seed, weaker=weaker), contacts(pairs, recipe.contacts)]
+    if pairs and not weaker:
+        checks += _slices(matched, recipe, seed=seed)
     if weaker:
-        checks.append(
-            Check(
-                "named approver",
-                f"somebody who answers for it, with fewer than {recipe.min_cutoffs} cutoffs",
-                approver or "nobody",
-                passed=bool(approver),
-            )
-        )
+        checks.append(_named(approver, recipe))
     return Verdict(tuple(checks), weaker)
 
 
-def paired_bound(
-    difference: Floats, customers: NDArray[np.str_], *, resamples: int, seed: int
-) -> float:
-    """Return the 95 % upper bound of a mean difference, by bootstrap over customers.
-
-    Parameters
-    ----------
-    difference : ndarray of float64, shape (n,)
-        Challenger less champion, row by row.
-    customers : ndarray of str, shape (n,)
-        Whose rows they are; all rows of a customer are drawn together.
-    resamples, seed : int
-        Of the bootstrap.
-
-    Examples
-    --------
-    >>> paired_bound(np.full(4, 0.1), np.array(["a", "a", "b", "c"]), resamples=50, seed=1)
-    0.1
-    """
-    _, places = np.unique(customers, return_inverse=True)
-    totals, counts = np.bincount(places, difference), np.bincount(places)
-    random = np.random.default_rng(seed)
-    means = []
-    for _ in range(resamples):
-        drawn = random.integers(0, len(totals), len(totals))
-        means.append(totals[drawn].sum() / counts[drawn].sum())
-    return round(float(np.quantile(means, 0.95)), 12)
+def _named(approver: str | None, recipe: GateRecipe) -> Check:
+    return Check(
+        "named approver",
+        f"somebody who answers for it, with fewer than {recipe.min_cutoffs} cutoffs",
+        approver or "nobody",
+        passed=bool(approver),
+    )
 
 
 @dataclass(frozen=True)
-class _Pair:
-    """One cutoff's rows under both recipes."""
+class _Matched:
+    """One cutoff's rows under both recipes, and who is in which slice."""
 
-    customers: NDArray[np.str_]
-    y: NDArray[np.int8]
-    challenger: Floats
-    champion: Floats
+    pair: Pair
+    slices: Mapping[str, Mask]
 
 
-def _pairs(challenger: Backtest, champion: Backtest) -> list[_Pair]:
+def _matched(challenger: Backtest, champion: Backtest) -> list[_Matched]:
+    """Return the customers that both recipes scored, cutoff by cutoff."""
     known = {one.cutoff_us: one for one in champion.judged}
     found = []
     for one in challenger.judged:
@@ -172,63 +151,28 @@ def _pairs(challenger: Backtest, champion: Backtest) -> list[_Pair]:
             _, mine, theirs = np.intersect1d(
                 one.customer_ids, other.customer_ids, return_indices=True
             )
-            found.append(
-                _Pair(
-                    one.customer_ids[mine],
-                    one.y[mine],
-                    one.risks[MODEL][mine],
-                    other.risks[MODEL][theirs],
-                )
+            pair = Pair(
+                one.customer_ids[mine],
+                one.y[mine],
+                one.risks[MODEL][mine],
+                other.risks[MODEL][theirs],
             )
+            found.append(_Matched(pair, {name: m[mine] for name, m in one.slices.items()}))
     return found
 
 
-def _loss(pairs: list[_Pair], recipe: GateRecipe, *, seed: int, weaker: bool) -> Check:
-    difference = np.concatenate(
-        [
-            row_log_loss(pair.y, pair.challenger) - row_log_loss(pair.y, pair.champion)
-            for pair in pairs
+def _slices(matched: list[_Matched], recipe: GateRecipe, *, seed: int) -> list[Check]:
+    names = dict.fromkeys(name for one in matched for name in one.slices)
+    by_slice = {
+        name: [
+            one.pair.take(one.slices[name])
+            for one in matched
+            if name in one.slices and one.slices[name].any()
         ]
-    )
-    customers = np.concatenate([pair.customers for pair in pairs])
-    bound = (
-        float(difference.mean())
-        if weaker
-        else paired_bound(difference, customers, resamples=recipe.resamples, seed=seed)
-    )
-    what = "mean" if weaker else "upper bound"
-    return Check(
-        "log loss against the champion",
-        f"{what} of the difference at most {recipe.worse_log_loss:+.4f}",
-        f"{bound:+.4f} (mean {difference.mean():+.4f})",
-        passed=bound <= recipe.worse_log_loss,
-    )
-
-
-def _slope(challenger: Backtest, recipe: GateRecipe) -> Check:
-    slope = challenger.mean()["slope"]
-    return Check(
-        "calibration slope",
-        f"{recipe.slope_low:.2f} to {recipe.slope_high:.2f}",
-        f"{slope:.2f}",
-        passed=recipe.slope_low <= slope <= recipe.slope_high,
-    )
-
-
-def _contacts(pairs: list[_Pair], recipe: GateRecipe) -> Check:
-    """Ask that real churners among the contacted are not fewer, beyond what chance allows."""
-    challenger = np.array([_real(pair.y, pair.challenger, recipe.contacts) for pair in pairs])
-    champion = np.array([_real(pair.y, pair.champion, recipe.contacts) for pair in pairs])
-    count = sum(min(recipe.contacts, len(pair.y)) for pair in pairs)
-    share = float(champion.sum()) / count
-    chance = float(np.sqrt(2 * share * (1 - share) * count))
-    return Check(
-        f"of the {recipe.contacts} you can contact, how many are real",
-        f"at least {champion.mean():.0f} less chance ({chance / len(pairs):.0f})",
-        f"{challenger.mean():.0f}",
-        passed=float(challenger.sum()) >= float(champion.sum()) - chance,
-    )
-
-
-def _real(y: NDArray[np.int8], risk: Floats, count: int) -> int:
-    return int(y[np.argsort(-risk, kind="stable")[:count]].sum())
+        for name in names
+    }
+    rows = sum(len(one.pair.y) for one in matched)
+    share = {
+        name: sum(len(part.y) for part in parts) / max(rows, 1) for name, parts in by_slice.items()
+    }
+    return slice_checks(by_slice, recipe, share=share, seed=seed)

@@ -81,11 +81,27 @@ def calibration_line(y: Labels, risk: Floats) -> tuple[float, float]:
         fitted = special.expit(design @ theta)
         weight = np.maximum(fitted * (1 - fitted), 1e-12)
         hessian = design.T @ (design * weight[:, None]) + 1e-9 * np.eye(2)
-        step = np.linalg.solve(hessian, design.T @ (y - fitted))
-        theta += np.clip(step, -2.0, 2.0)
+        step = _shortened(np.linalg.solve(hessian, design.T @ (y - fitted)), theta, design, y)
+        theta = theta + step
         if np.abs(step).max() < 1e-10:
             break
     return float(theta[0]), float(theta[1])
+
+
+def _shortened(step: Floats, theta: Floats, design: Floats, y: Labels) -> Floats:
+    """Halve a Newton step until it no longer lowers the likelihood: bold risks make it overshoot."""
+
+    def likelihood(place: Floats) -> float:
+        margin = design @ place
+        return float(y @ margin - np.logaddexp(0.0, margin).sum())
+
+    before = likelihood(theta)
+    before -= 1e-9 * abs(before)  # rounding is no reason to stop short
+    for _ in range(40):
+        if likelihood(theta + step) >= before:
+            return step
+        step = step / 2
+    return np.zeros_like(step)
 
 
 def lift(y: Labels, risk: Floats, *, share: float = 0.1) -> float:

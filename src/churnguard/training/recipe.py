@@ -194,6 +194,11 @@ class GateRecipe:
         Fewer than so many: the stated weaker gate and a named approver.
     resamples : int
         Resamples of the paired bootstrap by customer.
+    slice_rows : int
+        Rows, over all cutoffs, that a slice of customers needs to be judged; others are reported.
+    least_error_share : float
+        A challenger that ranks with fewer errors (1 - AUC) than this share of the best known
+        model's is too good to be true.
     """
 
     worse_log_loss: float = 0.005
@@ -202,6 +207,8 @@ class GateRecipe:
     contacts: int = 200
     min_cutoffs: int = 3
     resamples: int = 500
+    slice_rows: int = 200
+    least_error_share: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -305,7 +312,12 @@ def _value(kind: Any, value: Any, key: str, file: Path | None) -> Any:
     return tuple(value)
 
 
-_SHARES = {"boosted.feature_share", "boosted.row_share", "interval.level"}
+_SHARES = {
+    "boosted.feature_share",
+    "boosted.row_share",
+    "interval.level",
+    "gate.least_error_share",
+}
 _MAY_BE_ZERO = {
     "seed",
     "boosted.l2",

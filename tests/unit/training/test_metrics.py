@@ -32,6 +32,17 @@ def test_metrics_equal_scikit_learn(rows):
     assert metrics.brier(y, risk) == pytest.approx(brier_score_loss(y, risk))
 
 
+def test_calibration_line_of_far_too_bold_risks_is_found():
+    """Newton's steps overshoot there; the slope is that of the truth, not of the last step."""
+    rng = np.random.default_rng(0)
+    margin = rng.normal(0, 1.5, 1500)
+    y = (rng.random(1500) < 1 / (1 + np.exp(-margin))).astype(np.int8)
+    right, _ = metrics.calibration_line(y, 1 / (1 + np.exp(-margin)))
+    for bold in (2.5, 5.0):
+        slope, _ = metrics.calibration_line(y, 1 / (1 + np.exp(-bold * margin)))
+        assert slope == pytest.approx(right / bold, abs=1e-3)
+
+
 def test_calibration_line_equals_an_unpenalised_logistic_regression():
     rng = np.random.default_rng(1)
     risk = rng.uniform(0.02, 0.98, 2000)
