@@ -10,6 +10,7 @@ from churnguard.cli.verbs import (
     config,
     demo,
     explain,
+    horizon,
     ingest,
     init,
     keys,
@@ -34,6 +35,7 @@ app.command("simulate")(simulate.simulate)
 app.command("ingest")(ingest.ingest)
 app.add_typer(quarantine.app, name="quarantine")
 app.command("check")(check.check)
+app.command("horizon")(horizon.horizon)
 app.command("build")(build.build)
 app.command("train")(train.train)
 app.add_typer(models.app, name="models")
