@@ -20,7 +20,7 @@ Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 Blocks = NDArray[np.uint64]
 _Text = tuple[NDArray[np.int32], Blocks, np.uint64, NDArray[np.bool_]]
-_Tables = tuple[Ints, Blocks, Ints, Ints, Blocks]
+_Tables = tuple[Ints, Blocks, Ints, Codes, Blocks]
 
 MANY_ROWS = 100_000
 """From so many rows on, one thread a processor is worth its start."""
@@ -153,19 +153,19 @@ def _numbered(text: _Text, codes: Codes) -> Ints:
     table = np.full(slots, -1, dtype=np.int64)
     hashes = np.empty(slots, dtype=np.uint64)
     firsts = np.empty(slots, dtype=np.int64)
-    starts = np.zeros(slots + 1, dtype=np.int64)
+    starts = np.zeros(slots + 1, dtype=np.int32)
     kept = np.empty(slots * 2, dtype=np.uint64)
     while True:
         _number_some(text, codes, (table, hashes, firsts, starts, kept), reached)
         row, words, used = reached[0], reached[1], reached[2]
         if row == len(codes):
             return firsts[:words].copy()
-        slots *= 4
+        slots *= 2
         table = _spread(hashes[:words], slots)
         hashes, firsts = _longer(hashes, slots), _longer(firsts, slots)
         starts = _longer(starts, slots + 1)
         length = text[0][row + 1] - text[0][row]
-        kept = _longer(kept, max(4 * len(kept), used + length // 8 + 2))
+        kept = _longer(kept, max(2 * len(kept), 2 * (used + length // 8 + 2)))
 
 
 @compiled
@@ -200,7 +200,7 @@ def _number_some(text: _Text, codes: Codes, tables: _Tables, reached: Ints) -> N
                 slot = (slot + 1) & last
                 found = table[slot]
             if found < 0:
-                if 4 * count > last or used + (end - begin) // 8 + 2 > len(kept):
+                if 2 * count > last or used + (end - begin) // 8 + 2 > len(kept):
                     reached[0], reached[1], reached[2] = row, count, used
                     return
                 found = (tag << 32) | count
