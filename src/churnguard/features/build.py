@@ -27,6 +27,7 @@ Codes = NDArray[np.int32]
 
 BLOCK_ROWS = 65_536
 _LATE_ROWS = 4_096
+_FEW_ROWS = 64
 _PART_EVENTS = 1_048_576
 
 
@@ -171,6 +172,9 @@ class _Work:
 
     def _fill(self, tracks: Tracks, customers: Codes, cutoffs: Ints, places: Ints) -> None:
         rows = Rows(tracks, customers, cutoffs, population=self.population)
+        if len(places) <= _FEW_ROWS:
+            self.values[:, places] = [found.column(rows) for found in self.catalogue.signals]
+            return
         for column, found in zip(self.values, self.catalogue.signals, strict=True):
             kernel.put(column, places, found.column(rows))
 
