@@ -18,6 +18,7 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from churnguard.clock import DAY_US, from_us, local_day, midnight, to_us
 from churnguard.errors import NotEnoughHistory
@@ -244,10 +245,11 @@ def fit_histories(
     names = tuple(day.isoformat() for day in population_grid(cutoffs, timezone=timezone))
     digests = tuple(_digest(history) for history in histories)
     known = stored.stored_fits() if stored is not None else {}
-    parameters = [
-        known[key] if key in known else _fitted(history)
-        for key, history in zip(zip(names, digests, strict=True), histories, strict=True)
-    ]
+    with threadpool_limits(1, user_api="blas"):  # more would change the bits, and cost time
+        parameters = [
+            known[key] if key in known else _fitted(history)
+            for key, history in zip(zip(names, digests, strict=True), histories, strict=True)
+        ]
     return Population(
         np.array(grid_instants(cutoffs, timezone=timezone), dtype=np.int64),
         names,
