@@ -155,16 +155,9 @@ def take_snapshots(
     for part in work(delayed(of)(timeline) for timeline in history.timelines):
         parts.append(part)
         progress("building signals", len(parts), len(history.timelines))
-    rows, gone = _joined([rows for rows, _ in parts]), np.concatenate([gone for _, gone in parts])
-    order = np.lexsort((rows.customer_ids.astype(str), rows.cutoffs))
-    rows = FeatureRows(
-        np.ascontiguousarray(rows.values[order]),
-        rows.names,
-        rows.customer_ids[order],
-        rows.cutoffs[order],
-        population,
-    )
-    return Snapshots(rows, gone[order], mature(rows.cutoffs, horizon_days, history.data_end))
+    rows, order = _joined([rows for rows, _ in parts])
+    gone = np.concatenate([gone for _, gone in parts])[order]
+    return Snapshots(rows, gone, mature(rows.cutoffs, horizon_days, history.data_end))
 
 
 def labelled_table(
@@ -219,11 +212,19 @@ def _eligible_rows(
     return np.concatenate(found) if found else np.zeros(0, np.int32), instants
 
 
-def _joined(parts: Sequence[FeatureRows]) -> FeatureRows:
-    return FeatureRows(
-        np.concatenate([part.values for part in parts]),
-        parts[0].names,
-        np.concatenate([part.customer_ids for part in parts]),
-        np.concatenate([part.cutoffs for part in parts]),
-        parts[0].population,
-    )
+def _joined(parts: Sequence[FeatureRows]) -> tuple[FeatureRows, NDArray[np.int64]]:
+    """Return the rows of all parts by (cutoff, customer), and which row of theirs each was."""
+    ids = np.concatenate([part.customer_ids for part in parts])
+    cutoffs = np.concatenate([part.cutoffs for part in parts])
+    keys = pa.table({"cutoff": cutoffs, "customer_id": pa.array(ids, pa.string())})
+    by = [(name, "ascending") for name in keys.column_names]
+    order = pc.sort_indices(keys, sort_keys=by).to_numpy().astype(np.int64)
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    values = np.empty((len(parts[0].names), len(order)))
+    start = 0
+    for part in parts:
+        values[:, place[start : start + len(part)]] = part.values.T
+        start += len(part)
+    rows = FeatureRows(values.T, parts[0].names, ids[order], cutoffs[order], parts[0].population)
+    return rows, order
