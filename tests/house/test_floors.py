@@ -13,6 +13,7 @@ GUESTS = {
     "mlflow": {"store"},
     "lightgbm": {"training"},
     "sklearn": {"training"},
+    "optuna": {"training"},
     "numba": {"compiled.py"},
     "pyspark": {"engines"},
     "fastapi": {"serving"},

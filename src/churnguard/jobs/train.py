@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from churnguard.clock import from_us, iso
+from churnguard.jobs.backtest import report_of
 from churnguard.jobs.challenge import challenge
 from churnguard.jobs.lesson import Lesson, prepare_lesson
 from churnguard.jobs.ports import Progress, Shop, silent
 from churnguard.jobs.promote import promote as promote_version
+from churnguard.jobs.tune import search
 from churnguard.jobs.write_card import write_card
 from churnguard.policy.playbook import read_playbook, refuse_unknown_signals
 from churnguard.project.layout import Layout
@@ -31,6 +33,7 @@ from churnguard.training.fit import fit
 from churnguard.training.model import TrainedModel
 from churnguard.training.recipe import Recipe
 from churnguard.training.stability import score_shift
+from churnguard.training.tuning import Tuning
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class TrainingReport:
         The newest that was known, and where the newest label window ended.
     left_out : mapping of str to str
         Families that the shop's events cannot carry, with the reason.
+    tuning : Tuning or None
+        What the search found, where one was asked for.
     """
 
     version: str
@@ -65,6 +70,7 @@ class TrainingReport:
     trained_until: datetime
     labels_through: datetime
     left_out: Mapping[str, str]
+    tuning: Tuning | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values."""
@@ -74,6 +80,7 @@ class TrainingReport:
             "trained_until": iso(self.trained_until),
             "labels_through": iso(self.labels_through),
             "left_out": dict(self.left_out),
+            "tuning": self.tuning.to_dict() if self.tuning else None,
         }
 
     def to_text(self) -> str:
@@ -84,6 +91,7 @@ class TrainingReport:
             f"{self.rows} rows of {self.customers} customers at {self.cutoffs} cutoffs, "
             f"{self.signals} signals; labels through {iso(self.labels_through)}",
             *(f"left out: {why}" for why in self.left_out.values()),
+            *([f"tuned: {self.tuning.to_text()}"] if self.tuning else []),
             f"registered as version {self.version}"
             + (", champion now" if self.promoted else f"; {_HOW_TO_PROMOTE.format(self.version)}"),
         ]
@@ -98,6 +106,7 @@ def train(
     *,
     recipe: str = "default",
     until: datetime | None = None,
+    trials: int = 0,
     promote: bool = False,
     approved_by: str | None = None,
     progress: Progress = silent,
@@ -112,6 +121,9 @@ def train(
         A recipe of the project's ``training/``.
     until : datetime, optional
         Only what was known before it is used; now when not given.
+    trials : int
+        How many values of the recipe's numbers to try, on folds in time order that end before the
+        backtest begins. 0 leaves the recipe as it is. A search that was interrupted goes on.
     promote : bool
         Make it champion if the gate lets it through; the first model always is.
     approved_by : str, optional
@@ -136,10 +148,13 @@ def train(
     playbook = read_playbook(layout.playbook)
     refuse_unknown_signals(playbook, catalogue.names, file=layout.playbook)
     lesson = prepare_lesson(shop, catalogue, read, until=until or shop.clock(), progress=progress)
+    tuning = search(lesson, read, trials, file=layout.tuning, progress=progress)
+    read = tuning.recipe if tuning else read
     judged = backtest(
         lesson.dataset,
         read,
         cutoffs=lesson.plan.judge,
+        look_back_days=lesson.look_back_days,
         progress=lambda done, of: progress("judging the recipe on past cutoffs", done, of),
     )
     progress("fitting on everything mature", 0, None)
@@ -148,7 +163,7 @@ def train(
     if shift is not None:
         shift.raise_if_odd()
     progress("logging to MLflow", 0, None)
-    taught = _Taught(recipe, read, lesson, model, judged)
+    taught = _Taught(recipe, read, lesson, model, judged, tuning)
     version, run_id, digest = _register(shop, taught, key)
     progress("asking the gate", 0, None)
     facts = taught.facts
@@ -165,6 +180,7 @@ def train(
         trained_until=facts.trained_until,
         labels_through=facts.labels_through,
         left_out=lesson.left_out,
+        tuning=tuning,
     )
 
 
@@ -177,6 +193,7 @@ class _Taught:
     lesson: Lesson
     model: TrainedModel
     judged: Backtest
+    tuning: Tuning | None
 
     @cached_property
     def facts(self) -> Facts:
@@ -188,7 +205,7 @@ class _Taught:
             shop=shop.settings.name,
             facts=self.facts,
             backtest=self.judged.to_text(),
-            recipe=self.recipe_name,
+            recipe=self.recipe_name + (f", tuned: {self.tuning.to_text()}" if self.tuning else ""),
             signals=lesson.catalogue.names,
             rows=len(lesson.dataset),
             customers=lesson.customers,
@@ -205,7 +222,21 @@ def _register(shop: Shop, taught: _Taught, key: str) -> tuple[str, str, str]:
         bundle, card = Path(folder) / "bundle", Path(folder) / "card.md"
         card.write_text(taught.card(shop), encoding="utf-8")
         table = Path(folder) / "backtest.json"
-        table.write_text(json.dumps(taught.judged.to_dict(), indent=1), encoding="utf-8")
+        told = report_of(
+            shop,
+            taught.judged,
+            taught.recipe,
+            recipe_name=taught.recipe_name,
+            until=taught.facts.trained_until,
+        )
+        table.write_text(json.dumps(told.to_dict(), indent=1), encoding="utf-8")
+        page = Path(folder) / "report.html"
+        page.write_text(told.page(), encoding="utf-8")
+        files = {"card": card, "backtest": table, "report": page}
+        if taught.tuning:
+            files["tuning"] = Path(folder) / "tuning.json"
+            found = json.dumps(taught.tuning.to_dict(), indent=1)
+            files["tuning"].write_text(found, encoding="utf-8")
 
         def make_bundle(run_id: str) -> Path:
             write_bundle(
@@ -227,7 +258,7 @@ def _register(shop: Shop, taught: _Taught, key: str) -> tuple[str, str, str]:
             params=_flat(taught.recipe.to_dict()),
             metrics=_metrics(taught.judged),
             tags=_tags(shop, taught),
-            files={"card": card, "backtest": table},
+            files=files,
             make_bundle=make_bundle,
             feature_names=lesson.catalogue.names,
         )
@@ -242,6 +273,7 @@ def _tags(shop: Shop, taught: _Taught) -> dict[str, str]:
     return {
         "churnguard.shop": shop.settings.name,
         "churnguard.recipe": taught.recipe_name,
+        "churnguard.trials": str(len(taught.tuning.trials) if taught.tuning else 0),
         "churnguard.trained_until": iso(taught.facts.trained_until),
         "churnguard.labels_through": iso(taught.facts.labels_through),
         "churnguard.dataset_sha256": digest.hexdigest(),

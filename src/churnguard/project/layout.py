@@ -62,6 +62,11 @@ class Layout:
         return self.data / "population.parquet"
 
     @property
+    def tuning(self) -> Path:
+        """Studies of ``train --trials``: derived, and begun anew if lost."""
+        return self.data / "tuning.journal"
+
+    @property
     def bundles(self) -> Path:
         """Promoted bundles, one folder a SHA-256."""
         return self.root / "bundles"

@@ -19,6 +19,14 @@ def train(
         ),
     ] = None,
     horizon: Horizon = None,
+    trials: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Try N values of the recipe's numbers first; goes on where it was stopped.",
+        ),
+    ] = 0,
     promote: Annotated[
         bool, typer.Option("--promote", help="Make it champion if the gate lets it through.")
     ] = False,
@@ -46,6 +54,7 @@ def train(
             shop,
             recipe=recipe,
             until=instant,
+            trials=trials,
             promote=promote,
             approved_by=approved_by,
             progress=report,
