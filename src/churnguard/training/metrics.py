@@ -89,7 +89,7 @@ def calibration_line(y: Labels, risk: Floats) -> tuple[float, float]:
 
 
 def _shortened(step: Floats, theta: Floats, design: Floats, y: Labels) -> Floats:
-    """Halve a Newton step until it no longer lowers the likelihood: bold risks make it overshoot."""
+    """Halve a Newton step until it no longer lowers the likelihood; bold risks overshoot."""
 
     def likelihood(place: Floats) -> float:
         margin = design @ place
