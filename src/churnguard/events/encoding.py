@@ -25,6 +25,7 @@ _Tables = tuple[Ints, Blocks, Ints, Codes, Blocks]
 MANY_ROWS = 100_000
 """From so many rows on, one thread a processor is worth its start."""
 
+_FEW_WORDS = 64
 _NUMBER = 0xFFFFFFFF
 _AHEAD = 64
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -71,18 +72,31 @@ def ranked(column: pa.ChunkedArray) -> tuple[pa.Array, Codes]:
     (['a', 'b'], [1, 0, 1])
     """
     words, codes = encode(column)
-    order = pc.sort_indices(words).to_numpy()
+    occurs = np.ones(len(words), dtype=bool)
     if pa.types.is_dictionary(column.type):
-        occurs = np.zeros(len(words), dtype=bool)
+        occurs[:] = False
         occurs[codes] = True
-        order = order[occurs[order]]
+    order, ordered = _in_order(words, occurs)
     rank = np.zeros(len(words), dtype=np.int32)
     rank[order] = np.arange(len(order), dtype=np.int32)
     if not codes.flags.writeable:
         codes = codes.copy()
-    threads = processors() if len(codes) >= MANY_ROWS else 1
-    side_by_side(lambda part: _renumber(part, rank), np.array_split(codes, threads))
-    return words.take(pa.array(order)), codes
+    if len(codes) < MANY_ROWS:
+        _renumber(codes, rank)
+    else:
+        side_by_side(lambda part: _renumber(part, rank), np.array_split(codes, processors()))
+    return ordered, codes
+
+
+def _in_order(words: pa.Array, occurs: NDArray[np.bool_]) -> tuple[NDArray[Any], pa.Array]:
+    """Return the order of the words that occur, and these."""
+    if len(words) <= _FEW_WORDS:  # Arrow's own steps cost more to call than this to do
+        few = words.to_pylist()
+        order = sorted(np.flatnonzero(occurs).tolist(), key=few.__getitem__)
+        return np.array(order, dtype=np.int64), pa.array([few[i] for i in order], words.type)
+    order = pc.sort_indices(words).to_numpy()
+    order = order[occurs[order]]
+    return order, words.take(pa.array(order))
 
 
 def text_buffers(column: pa.Array) -> tuple[NDArray[Any], Bytes]:
