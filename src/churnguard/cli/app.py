@@ -5,10 +5,12 @@ from __future__ import annotations
 import typer
 
 from churnguard.cli.verbs import (
+    backtest,
     build,
     check,
     config,
     demo,
+    drift,
     explain,
     horizon,
     ingest,
@@ -16,6 +18,7 @@ from churnguard.cli.verbs import (
     keys,
     models,
     quarantine,
+    retrain,
     score,
     serve,
     simulate,
@@ -38,7 +41,10 @@ app.command("check")(check.check)
 app.command("horizon")(horizon.horizon)
 app.command("build")(build.build)
 app.command("train")(train.train)
+app.command("backtest")(backtest.backtest)
 app.add_typer(models.app, name="models")
+app.command("drift")(drift.drift)
+app.command("retrain")(retrain.retrain)
 app.command("score")(score.score)
 app.command("explain")(explain.explain)
 app.command("serve")(serve.serve)

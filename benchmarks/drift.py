@@ -1,0 +1,272 @@
+"""How often the watch cries wolf, and how soon it sees what is broken.
+
+    python benchmarks/drift.py [--sizes 300 1500] [--shops 4] [--json]
+
+Simulated shops with a season and nothing the matter are watched for a year of weeks each, so that
+four shops make 208 quiet weeks a size; then the same weeks with something broken. Beside it stands
+what one reference alone would have said, and what bare p-values would have.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy import stats
+
+from churnguard.clock import DAY_US, from_us, to_us
+from churnguard.events.simulation import SimulationPlan, simulate
+from churnguard.events.timeline import Timeline
+from churnguard.features.catalogue import Catalogue
+from churnguard.features.population import Population, fit_population
+from churnguard.jobs.drift_look import GROWING, LEARNED, SEASON, Look, compare_look, plan_look
+from churnguard.jobs.snapshots import snapshot_rows
+from churnguard.labels.order_gap import mature
+from churnguard.training.dataset import Dataset
+from churnguard.training.drift import Drift, Rows
+from churnguard.training.fit import fit
+from churnguard.training.model import TrainedModel
+from churnguard.training.recipe import Recipe
+
+END = datetime(2026, 11, 1, tzinfo=UTC)
+DAYS, WEEKS, HORIZON, LOOK_BACK = 1_130, 52, 90, 365
+QUICK = Recipe.from_dict(
+    {"boosted": {"trees": 60, "seeds": 1, "min_rows": 40}, "calibration": {"time_blocks": 2}}
+)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A shop, its champion and the rows of every cutoff that a year of looks needs."""
+
+    events: pa.Table
+    catalogue: Catalogue
+    population: Population
+    model: TrainedModel
+    learned_through: int
+    rows: dict[int, Rows]
+    names: tuple[str, ...]
+
+    def look(self, as_of: int) -> Look:
+        """Return which cutoffs a week is held against."""
+        return plan_look(
+            as_of,
+            history_from_us=to_us(END) - DAYS * DAY_US,
+            learned_through_us=self.learned_through,
+        )
+
+
+def main() -> int:
+    """Watch, break, and print."""
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--sizes", type=int, nargs="+", default=[300, 1_500])
+    asked.add_argument("--shops", type=int, default=4)
+    asked.add_argument("--json", action="store_true")
+    args = asked.parse_args()
+    began = time.perf_counter()
+    found = [measure(size, args.shops) for size in args.sizes]
+    answer = {"sizes": found, "seconds": round(time.perf_counter() - began, 1)}
+    print(json.dumps(answer, indent=1) if args.json else to_text(answer))
+    return 0
+
+
+def measure(customers: int, shops: int) -> dict[str, Any]:
+    """Watch several quiet shops of one size, then break them."""
+    quiet: dict[str, int] = {}
+    seen: dict[str, list[float]] = {}
+    looked, weeks, names = 0, 0, {}
+    for seed in range(shops):
+        shop = prepare(customers, seed=100 + seed)
+        for as_of in watch_days():
+            weeks += 1
+            looked += shop.rows[as_of].customers
+            for how, alarm in say(shop, as_of, shop.rows[as_of], names).items():
+                quiet[how] = quiet.get(how, 0) + alarm
+        for name, broken in BREAKS.items():
+            days = watch_days()[6::13]
+            hits = [alarms(shop, day, broken(shop, day)) for day in days]
+            seen.setdefault(name, []).extend(hits)
+    return {
+        "customers": customers,
+        "customers_looked_at": round(looked / weeks),
+        "quiet_weeks": weeks,
+        "false_alarms": quiet,
+        "falsely_named": dict(sorted(names.items(), key=lambda item: -item[1])[:8]),
+        "seen_when_broken": {name: round(float(np.mean(hits)), 3) for name, hits in seen.items()},
+    }
+
+
+def watch_days() -> list[int]:
+    """Return the last year of weeks, oldest first."""
+    return [to_us(END) - 7 * DAY_US * week for week in range(WEEKS)][::-1]
+
+
+def prepare(customers: int, *, seed: int) -> Watched:
+    """Simulate a shop and train its champion at the beginning of the year that is watched."""
+    plan = SimulationPlan(
+        customers=customers,
+        days=DAYS,
+        seed=seed,
+        end=END,
+        pace=1.3,
+        leaving=0.6,
+        truth_every_days=400,
+    )
+    events = simulate(plan).events
+    timeline = Timeline.from_arrow(events)
+    catalogue, _ = Catalogue.of(windows=(30, 90, 180, 365)).available(timeline.counts)
+    trained = watch_days()[0] - 7 * DAY_US
+    newest = trained - HORIZON * DAY_US
+    learn = [newest - 30 * DAY_US * place for place in range(6)]
+    last_year = {day - 364 * DAY_US + 7 * DAY_US * k for day in watch_days() for k in (-2, 0, 2)}
+    cutoffs = sorted({*watch_days(), *last_year, *learn})
+    population = fit_population([timeline], [min(cutoffs), *learn], timezone="UTC", stored=None)
+    rows, churned = snapshot_rows(
+        timeline,
+        catalogue,
+        cutoffs,
+        population=population,
+        horizon_days=HORIZON,
+        look_back_days=LOOK_BACK,
+    )
+    known = np.isin(rows.cutoffs, learn) & mature(rows.cutoffs, HORIZON, trained)
+    dataset = Dataset(
+        rows.values,
+        rows.names,
+        churned.astype(np.int8),
+        rows.customer_ids.astype(str),
+        rows.cutoffs,
+        HORIZON,
+    )
+    model = fit(dataset.take(known), QUICK, until_us=trained)
+    at = {cutoff: rows.values[rows.cutoffs == cutoff] for cutoff in cutoffs}
+    return Watched(
+        events,
+        catalogue,
+        population,
+        model,
+        learned_through=newest,
+        rows={cutoff: Rows(X, len(X)) for cutoff, X in at.items()},
+        names=rows.names,
+    )
+
+
+def say(shop: Watched, as_of: int, current: Rows, names: dict[str, int]) -> dict[str, bool]:
+    """Return what each way of watching says of a quiet week; count which signals it names."""
+    found = compare(shop, as_of, current)
+    wrong = [one.name for one in found if one.drifted]
+    for name in wrong:
+        names[name] = names.get(name, 0) + 1
+    return {
+        "churnguard": bool(wrong),
+        "last season only": any(one.against[SEASON].drifted for one in found),
+        "training period only": any(one.against[LEARNED].drifted for one in found),
+        "bare p-values": by_p_values(shop, as_of, current),
+    }
+
+
+def compare(shop: Watched, as_of: int, current: Rows) -> tuple[Drift, ...]:
+    """Compare one week as the command does."""
+    signals = Recipe().signals
+    return compare_look(
+        shop.look(as_of),
+        lambda cutoff: current.X if cutoff == as_of else shop.rows[cutoff].X,
+        shop.names,
+        risks=shop.model.risks,
+        without={*signals.season, *signals.calendar, *GROWING},
+    )
+
+
+def alarms(shop: Watched, as_of: int, current: Rows) -> bool:
+    """Tell whether a week raises an alarm."""
+    return any(one.drifted for one in compare(shop, as_of, current))
+
+
+def by_p_values(shop: Watched, as_of: int, current: Rows) -> bool:
+    """Tell whether any signal's Kolmogorov-Smirnov p-value is under 1 % by Bonferroni."""
+    day = shop.look(as_of).references[SEASON][1]
+    reference = shop.rows[day].X
+    skip = {*Recipe().signals.season, *Recipe().signals.calendar, *GROWING}
+    for place, name in enumerate(shop.names):
+        sides = [X[:, place][~np.isnan(X[:, place])] for X in (reference, current.X)]
+        if name not in skip and min(map(len, sides)) >= 30:
+            p = stats.ks_2samp(*sides, method="asymp").pvalue
+            if p < 0.01 / len(shop.names):
+                return True
+    return False
+
+
+def cents(shop: Watched, as_of: int) -> Rows:
+    """Money arrives in cents."""
+    X = shop.rows[as_of].X.copy()
+    for place, name in enumerate(shop.names):
+        if name.startswith(("spend_", "net_spend_")):
+            X[:, place] *= 100
+    return Rows(X, len(X))
+
+
+def a_third_missing(shop: Watched, as_of: int) -> Rows:
+    """Days since the last sign-in are missing for a third of the customers."""
+    X = shop.rows[as_of].X.copy()
+    gone = np.random.default_rng(as_of // DAY_US).random(len(X)) < 0.33
+    X[gone, shop.names.index("days_since_login")] = np.nan
+    return Rows(X, len(X))
+
+
+def no_sign_ins(days: int) -> Callable[[Watched, int], Rows]:
+    """Sign-ins have not been sent for so many days; the signals are built anew without them."""
+
+    def broken(shop: Watched, as_of: int) -> Rows:
+        start = pa.scalar(from_us(as_of - days * DAY_US), pa.timestamp("us", tz="UTC"))
+        events = shop.events
+        late = pc.greater_equal(events["occurred_at"], start)
+        lost = pc.and_(late, pc.equal(events["event"].cast(pa.string()), "signed_in"))
+        rows, _ = snapshot_rows(
+            Timeline.from_arrow(events.filter(pc.invert(lost))),
+            shop.catalogue,
+            [as_of],
+            population=shop.population,
+            horizon_days=HORIZON,
+            look_back_days=LOOK_BACK,
+        )
+        return Rows(rows.values, len(rows.values))
+
+    return broken
+
+
+BREAKS: dict[str, Callable[[Watched, int], Rows]] = {
+    "money in cents": cents,
+    "a third of days_since_login missing": a_third_missing,
+    "no sign-ins for 7 days": no_sign_ins(7),
+    "no sign-ins for 14 days": no_sign_ins(14),
+    "no sign-ins for 28 days": no_sign_ins(28),
+}
+
+
+def to_text(answer: dict[str, Any]) -> str:
+    """Return the figures for a person."""
+    lines = []
+    for size in answer["sizes"]:
+        lines.append(f"{size['customers']} customers, {size['customers_looked_at']} looked at")
+        weeks = size["quiet_weeks"]
+        lines += [
+            f"  {n:4d} alarms in {weeks} quiet weeks: {how}"
+            for how, n in size["false_alarms"].items()
+        ]
+        lines += [
+            f"  {share:4.0%} seen: {name}" for name, share in size["seen_when_broken"].items()
+        ]
+    return "\n".join([*lines, f"{answer['seconds']} s"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
