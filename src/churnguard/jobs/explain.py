@@ -13,7 +13,7 @@ from churnguard.jobs.champion import champion_for
 from churnguard.jobs.ports import Shop
 from churnguard.jobs.score_customer import score_customers
 from churnguard.policy.playbook import LEAVE_ALONE
-from churnguard.scoring.score import STATUS_REASONS, Score
+from churnguard.scoring.score import STATUS_REASONS, Reason, Score
 
 _LAST_EVENTS = 12
 
@@ -60,11 +60,12 @@ class Explanation:
         ]
 
     def _reasons(self, language: str) -> list[str]:
-        lines = [
-            f"  {reason.effect_points * 100:+5.1f}  {reason.text.get(language, reason.text['en'])}"
-            for reason in self.score.reasons or ()
-        ]
-        return ["Why, in points of risk:", *lines] if lines else []
+        told = self.score.reasons or ()
+        lines: list[str] = []
+        for title, raises in (("Raises the risk:", True), ("Protects:", False)):
+            some = [_told(reason, language) for reason in told if reason.raises is raises]
+            lines += [title, *some] if some else []
+        return ["Why, in points of risk, from a usual customer on:", *lines] if lines else []
 
     def _action(self) -> list[str]:
         action = self.score.action
@@ -128,6 +129,21 @@ def _last_events(shop: Shop, customer_id: str, cutoff: datetime) -> list[dict[st
     known = [e for e in events if e["occurred_at"] < cutoff and e.pop("received_at") < cutoff]
     newest = known[-_LAST_EVENTS:][::-1]
     return [event | {"occurred_at": iso(event["occurred_at"])} for event in newest]
+
+
+def _told(reason: Reason, language: str) -> str:
+    """Return one reason, with what is usual among peers where the sentence can be compared."""
+    text = reason.text.get(language, reason.text["en"])
+    numbers = [
+        f"{word} {number:,.4g}"
+        for word, number in (
+            ("now", reason.value),
+            ("own usual", reason.own),
+            (f"{reason.peers_of}", reason.peers),
+        )
+        if number is not None
+    ]
+    return f"  {reason.effect_points * 100:+5.1f}  [{reason.family}] {text} ({', '.join(numbers)})"
 
 
 def _amount(value: float | None) -> str:

@@ -15,8 +15,11 @@ from churnguard.features.population import Population
 from churnguard.jobs.population import shop_population
 from churnguard.jobs.ports import Progress, Shop
 from churnguard.jobs.snapshots import History, read_history, take_snapshots
+from churnguard.policy.rules import SignalTable
+from churnguard.policy.segments import segments
 from churnguard.policy.value import mean_spend
 from churnguard.scoring.bundle import Facts
+from churnguard.scoring.peers import medians, medians_by_group
 from churnguard.training.backtest import Backtest
 from churnguard.training.cutoffs import CutoffPlan, plan_cutoffs
 from churnguard.training.dataset import Dataset
@@ -65,20 +68,21 @@ class Lesson:
         """Return what a score needs to know of the training besides the model."""
         newest = self.dataset.take(self.dataset.cutoffs == self.plan.learn[-1])
         spend = newest.column("net_spend_365d")
-        with np.errstate(invalid="ignore"):
-            medians = {
-                name: float(np.nanmedian(column))
-                for name, column in zip(newest.names, newest.X.T, strict=True)
-                if not np.isnan(column).all()
-            }
+        usual_spend = mean_spend(spend) if spend is not None else 0.0
+        groups = segments(
+            SignalTable.of(newest.X, newest.names),
+            shop_mean_spend=usual_spend,
+            look_back_days=self.look_back_days,
+        )
         return Facts(
             horizon_days=self.dataset.horizon_days,
             look_back_days=self.look_back_days,
             trained_until=self.until,
             labels_through=from_us(self.plan.learn[-1] + self.dataset.horizon_us),
-            mean_spend=mean_spend(spend) if spend is not None else 0.0,
-            peers=medians,
+            mean_spend=usual_spend,
+            peers=medians(newest.X, newest.names),
             metrics=dict(judged.mean()),
+            segment_peers=medians_by_group(newest.X, newest.names, groups),
         )
 
 

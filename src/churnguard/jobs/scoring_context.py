@@ -34,6 +34,7 @@ def scoring_context(shop: Shop, champion: LoadedChampion, *, as_of: datetime) ->
         holdout=Holdout(holdout_key(layout, shop.environ), share=settings.control_share),
         shop_mean_spend=facts.mean_spend,
         peers=facts.peers,
+        segment_peers=facts.segment_peers,
         horizon_days=facts.horizon_days,
         look_back_days=facts.look_back_days,
         bands=settings.bands,

@@ -12,7 +12,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,13 @@ from churnguard.training.model import TrainedModel, load_model
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
 _FACTS = "facts.json"
+_REASONS = "reasons.json"
 _CATALOGUE = "catalogue.json"
 _POPULATION = "population.parquet"
 _GOLDEN_EVENTS = "golden_events.parquet"
 _GOLDEN_ROWS = "golden_rows.parquet"
 _MARGIN = "margin"
+_PEERS = ("peers", "segment_peers")
 _LARGEST_FILE = 512 * 1024 * 1024
 
 
@@ -56,10 +58,12 @@ class Facts:
     mean_spend : float
         Mean past-year net spend of eligible customers, in money: what expected value shrinks to.
     peers : mapping of str to float
-        Each signal's median over the eligible customers of the newest snapshot: what is usual
-        where a customer has no habit yet.
+        Each signal's median over the eligible customers of the newest snapshot, where 20 or more
+        have it: what is usual where a customer has no habit yet, and where reasons start from.
     metrics : mapping of str to float
         Means over the backtest's cutoffs; empty where the history was too short for one.
+    segment_peers : mapping of str to mapping of str to float
+        The same by segment, where 20 or more of the segment have the signal.
     """
 
     horizon_days: int
@@ -69,6 +73,7 @@ class Facts:
     mean_spend: float
     peers: Mapping[str, float]
     metrics: Mapping[str, float]
+    segment_peers: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values."""
@@ -78,6 +83,7 @@ class Facts:
             "labels_through": iso(self.labels_through),
             "peers": dict(self.peers),
             "metrics": dict(self.metrics),
+            "segment_peers": {name: dict(usual) for name, usual in self.segment_peers.items()},
         }
 
     @classmethod
@@ -144,7 +150,9 @@ def write_bundle(
     folder.mkdir(parents=True, exist_ok=True)
     model.save(folder)
     _write_json(folder / _CATALOGUE, json.loads(catalogue.to_json()))
-    _write_json(folder / _FACTS, facts.to_dict())
+    told = facts.to_dict()
+    _write_json(folder / _REASONS, {name: told.pop(name) for name in _PEERS})
+    _write_json(folder / _FACTS, told)
     _write_json(folder / "recipe.json", dict(recipe))
     (folder / "card.md").write_text(card, encoding="utf-8")
     if population is not None:
@@ -229,11 +237,19 @@ def load_bundle(folder: Path, trusted: Sequence[str]) -> Bundle:
         model=load_model(folder),
         catalogue=catalogue,
         population=population,
-        facts=Facts.from_dict(_read_json(folder / _FACTS)),
+        facts=_read_facts(folder),
         card=(folder / "card.md").read_text(encoding="utf-8"),
     )
     _prove(folder, bundle)
     return bundle
+
+
+def _read_facts(folder: Path) -> Facts:
+    """Read the facts; a bundle of an earlier version has the peers among them."""
+    reasons = folder / _REASONS
+    return Facts.from_dict(
+        _read_json(folder / _FACTS) | (_read_json(reasons) if reasons.exists() else {})
+    )
 
 
 def _prove(folder: Path, bundle: Bundle) -> None:

@@ -24,6 +24,7 @@ from churnguard.policy.segments import segments
 from churnguard.policy.value import expected_values
 from churnguard.scoring.abstention import STATUS_OF, silences, too_little_history
 from churnguard.scoring.context import ScoringContext
+from churnguard.scoring.reasons import from_usual
 from churnguard.scoring.score import Reason, Score, SuggestedAction
 
 CustomerBook = Mapping[str, Mapping[str, Any] | None]
@@ -191,7 +192,7 @@ def _write(asked: _Asked, judged: _Judged) -> dict[int, Score]:
     levels, actions = bands(judged.risks, context.bands), _actions(asked, judged)
     risks, margins = judged.risks.tolist(), judged.margins.tolist()
     intervals, values = judged.intervals.tolist(), judged.values.tolist()
-    explained, stale = _explain(asked, judged), context.is_stale(asked.as_of)
+    explained, stale = _explain(asked, judged, labels), context.is_stale(asked.as_of)
     scores = {}
     for row, place in enumerate(judged.places):
         base_margin, reasons = explained.get(row, (None, None))
@@ -285,15 +286,19 @@ def _not_eligible(asked: _Asked, judged: _Judged, place: int) -> dict[str, str]:
     return why_not_eligible(asked.context.playbook, judged.table, place, contact=judged.contact)
 
 
-def _explain(asked: _Asked, judged: _Judged) -> dict[int, tuple[float, tuple[Reason, ...]]]:
+def _explain(
+    asked: _Asked, judged: _Judged, labels: Sequence[str | None]
+) -> dict[int, tuple[float, tuple[Reason, ...]]]:
     """Return base margin and reasons of the rows that are to be told."""
     told = [row for row, customer_id in enumerate(judged.ids) if customer_id in asked.told]
     if not told:
         return {}
     values = judged.table.values[told]
-    contributions = asked.context.model.contributions(values)
+    contributions = from_usual(
+        asked.context.model.contributions(values), asked.context.usual_contributions
+    )
     reasons = asked.context.writer.reasons
     return {
-        row: (float(shares[-1]), reasons(shares, numbers))
+        row: (float(shares[-1]), reasons(shares, numbers, segment=labels[row]))
         for row, shares, numbers in zip(told, contributions, values, strict=True)
     }

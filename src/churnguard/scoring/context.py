@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from churnguard.features.catalogue import Catalogue
 from churnguard.policy.holdout import Holdout
 from churnguard.policy.playbook import Playbook
+from churnguard.scoring.peers import usual_customer
 from churnguard.scoring.reasons import ReasonWriter
 from churnguard.scoring.score import ModelName
 
@@ -73,6 +74,8 @@ class ScoringContext:
         A wider interval than this says too little: the score abstains.
     peers : mapping of str to float
         What is usual among customers, by signal, for reasons.
+    segment_peers : mapping of str to mapping of str to float
+        The same by segment.
     """
 
     model: RiskModel
@@ -91,6 +94,7 @@ class ScoringContext:
     degraded: bool = False
     widest_interval: float = 0.9
     peers: Mapping[str, float] = field(default_factory=dict)
+    segment_peers: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def is_stale(self, as_of: datetime) -> bool:
         """Tell whether the newest event is too old for a score at this instant."""
@@ -99,4 +103,13 @@ class ScoringContext:
     @cached_property
     def writer(self) -> ReasonWriter:
         """Return the writer of reasons for this catalogue."""
-        return ReasonWriter(self.catalogue, self.peers, self.currency)
+        return ReasonWriter(self.catalogue, self.peers, self.currency, self.segment_peers)
+
+    @cached_property
+    def usual_contributions(self) -> NDArray[np.float64] | None:
+        """Return the contributions of a customer who is usual in everything; None if not known."""
+        if not self.peers:
+            return None
+        usual = usual_customer(self.peers, self.catalogue.names)
+        shares: NDArray[np.float64] = self.model.contributions(usual[None, :])[0]
+        return shares

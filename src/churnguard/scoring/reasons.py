@@ -1,7 +1,8 @@
 """Why the risk is what it is: contributions by family, told with the customer's own numbers.
 
 Signals of one family move together (a long silence shows in five columns), so they are told once.
-The sums are exact: from the base margin, the families' effects lead to the customer's margin.
+The sums are exact: from the base margin, the families' effects lead to the customer's margin. The
+base is a customer who is usual in everything, so that a reason says what being unusual does.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from churnguard.features.catalogue import Catalogue
 from churnguard.features.signal import Signal
 from churnguard.features.units import LANGUAGES
+from churnguard.scoring.peers import EVERYBODY
 from churnguard.scoring.score import Reason
 
 
@@ -32,11 +34,14 @@ class ReasonWriter:
         What is usual among customers, by signal; told where the signal has no own usual.
     currency : str
         ISO 4217 code of the shop's money.
+    segment_peers : mapping of str to mapping of str to float
+        What is usual in a segment, by segment and signal; goes before ``peers``.
     """
 
     catalogue: Catalogue
     peers: Mapping[str, float] = field(default_factory=dict)
     currency: str = "USD"
+    segment_peers: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @cached_property
     def families(self) -> Mapping[str, tuple[int, ...]]:
@@ -47,7 +52,11 @@ class ReasonWriter:
         return {family: tuple(columns) for family, columns in found.items()}
 
     def reasons(
-        self, contributions: NDArray[np.float64], values: NDArray[np.float64]
+        self,
+        contributions: NDArray[np.float64],
+        values: NDArray[np.float64],
+        *,
+        segment: str | None = None,
     ) -> tuple[Reason, ...]:
         """Return one customer's reasons, the strongest first.
 
@@ -63,6 +72,8 @@ class ReasonWriter:
             Calibrated log-odds of each signal, the base margin last.
         values : ndarray of float64, shape (p,)
             The customer's signals.
+        segment : str, optional
+            The customer's segment: with whom to compare.
 
         Returns
         -------
@@ -86,6 +97,7 @@ class ReasonWriter:
                 effects[family],
                 points=points,
                 numbers=numbers,
+                segment=segment,
             )
             for family in told
         )
@@ -102,23 +114,70 @@ class ReasonWriter:
         return self.catalogue[signal.told_as] if known and signal.told_as else signal
 
     def _reason(
-        self, signal: Signal, effect: float, *, points: float, numbers: Mapping[str, float]
+        self,
+        signal: Signal,
+        effect: float,
+        *,
+        points: float,
+        numbers: Mapping[str, float],
+        segment: str | None,
     ) -> Reason:
-        usual = self.catalogue.usual(signal.name, numbers)
+        own = self.catalogue.usual(signal.name, numbers)
+        peers, peers_of = self._peers(signal.name, segment)
         return Reason(
             code=signal.name,
             family=signal.family,
             effect=effect,
             effect_points=effect * points,
             value=_known(numbers[signal.name]),
-            usual=_known(self.peers.get(signal.name, math.nan)) if usual is None else usual,
+            usual=peers if own is None else own,
             text={
                 language: signal.tell(
                     numbers, language, currency=self.currency, units=self.catalogue.units
                 )
                 for language in LANGUAGES
             },
+            own=own,
+            peers=peers,
+            peers_of=peers_of,
         )
+
+    def _peers(self, name: str, segment: str | None) -> tuple[float | None, str | None]:
+        """Return what is usual in the segment, or among everybody, and which of the two."""
+        for group, usual in (
+            (segment, self.segment_peers.get(segment or "", {})),
+            (EVERYBODY, self.peers),
+        ):
+            if not math.isnan(usual.get(name, math.nan)):
+                return usual[name], group
+        return None, None
+
+
+def from_usual(
+    contributions: NDArray[np.float64], usual: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    """Return contributions that start from the usual customer instead of the model's own base.
+
+    A model's base is a mean over customers, and hardly anybody is the mean: a signal at what is
+    usual would seem to push. What the usual customer's signals contribute is taken from each
+    signal and given to the base; the sum stays what it was.
+
+    Parameters
+    ----------
+    contributions : ndarray of float64, shape (n, p + 1)
+        By signal, the base last.
+    usual : ndarray of float64, shape (p + 1,), optional
+        The contributions of a customer who is usual in everything; None changes nothing.
+
+    Examples
+    --------
+    >>> from_usual(np.array([[0.75, 0.5, -1.0]]), np.array([0.25, 0.5, -1.0])).tolist()
+    [[0.5, 0.0, -0.25]]
+    """
+    if usual is None:
+        return contributions
+    base = contributions[:, -1:] + math.fsum(usual[:-1].tolist())
+    return np.hstack([contributions[:, :-1] - usual[:-1], base])
 
 
 def points_per_log_odds(base_margin: float, margin: float) -> float:

@@ -48,6 +48,10 @@ class Reason:
         The signal now, and what is usual for this customer (or for peers); None where unknown.
     text : mapping of str to str
         One sentence a language, with the customer's own numbers.
+    own, peers : float or None
+        What is usual for this customer, and among peers: both, where both are known.
+    peers_of : str or None
+        Whose median ``peers`` is: the customer's segment, or ``everybody``.
     """
 
     code: str
@@ -57,6 +61,14 @@ class Reason:
     value: float | None
     usual: float | None
     text: Mapping[str, str]
+    own: float | None = None
+    peers: float | None = None
+    peers_of: str | None = None
+
+    @property
+    def raises(self) -> bool:
+        """Tell whether it raises the risk; else it protects."""
+        return self.effect > 0
 
 
 @dataclass(frozen=True)

@@ -298,3 +298,31 @@ def test_every_status_reason_can_be_told(context, reason):
     assert score.status != "scored"
     assert score.churn_risk is None
     assert score.action is None
+
+
+def test_reasons_start_from_a_customer_who_is_usual_in_everything(context):
+    """The base is that customer's margin, and being usual is no reason."""
+    usual = dict(zip(NAMES, (30.0, 4.0, 3.0, 300.0, 400.0, 1.0), strict=True))
+    model, table = context.model, np.array([list(usual.values())])
+    compared = replace(context, peers=usual)
+    same, silent = compose_scores(
+        compared, rows(same=tuple(usual.values()), silent=SILENT), {}, {}, as_of=AS_OF, explain=True
+    )
+    assert same.reasons == ()
+    assert same.base_margin == pytest.approx(model.margins(table)[0])
+    assert silent.base_margin == same.base_margin
+    effects = math.fsum(reason.effect for reason in silent.reasons)
+    assert silent.base_margin + effects == pytest.approx(silent.margin, abs=1e-12)
+
+
+def test_peers_are_those_of_the_customers_segment(context):
+    """A silent customer is compared with customers at risk."""
+    compared = replace(
+        context,
+        peers={"days_since_order": 30.0},
+        segment_peers={"at_risk": {"days_since_order": 120.0}},
+    )
+    (silent,) = compose_scores(compared, rows(silent=SILENT), {}, {}, as_of=AS_OF, explain=True)
+    assert silent.segment == "at_risk"
+    told = {reason.code: reason for reason in silent.reasons}["days_since_order"]
+    assert (told.peers, told.peers_of) == (120.0, "at_risk")

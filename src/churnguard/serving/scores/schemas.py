@@ -43,6 +43,9 @@ EXAMPLE: dict[str, Any] = {
                 "en": "Last seen 24 days ago; usually every 7 days",
                 "he": "התחברות אחרונה לפני 24 יום; בדרך כלל כל 7 ימים",
             },
+            "own": 1.0,
+            "peers": 1.2,
+            "peers_of": "loyal",
         }
     ],
     "expected_value": 118.0,
@@ -78,6 +81,11 @@ class ReasonAnswer(BaseModel):
     value: float | None = Field(description="The signal now.")
     usual: float | None = Field(description="What is usual for this customer, or for peers.")
     text: dict[str, str] = Field(description="One sentence a language, with the own numbers.")
+    own: float | None = Field(None, description="What is usual for this customer.")
+    peers: float | None = Field(None, description="What is usual among peers: their median.")
+    peers_of: str | None = Field(
+        None, description="Who the peers are: the customer's segment, or everybody."
+    )
 
 
 class ActionAnswer(BaseModel):
@@ -125,7 +133,9 @@ class ScoreAnswer(BaseModel):
     stale: bool = Field(description="The data are older than the shop's limit.")
     degraded: bool = Field(description="A stand-in answered.")
     margin: float | None = Field(description="Log-odds of churn_risk.")
-    base_margin: float | None
+    base_margin: float | None = Field(
+        description="Log-odds of a customer who is usual in everything; reasons start from it."
+    )
     reasons: list[ReasonAnswer] | None = Field(description="Given with explain=true.")
     expected_value: float | None = Field(description="Margin expected over the horizon; money.")
     action: ActionAnswer | None
