@@ -19,22 +19,32 @@ if TYPE_CHECKING:
     from churnguard.jobs.ingest import ingest as ingest
     from churnguard.jobs.promote import promote as promote
     from churnguard.jobs.score import score_everybody as score_everybody
-    from churnguard.jobs.score_customer import score as score
-    from churnguard.jobs.train import train as train
     from churnguard.project.template import create_project as create_project
+    from churnguard.tables.doors import score as score
+    from churnguard.tables.doors import train as train
+    from churnguard.tables.models import backtest as backtest
+    from churnguard.tables.rows import build_features as build_features
+    from churnguard.tables.rows import label as label
+    from churnguard.training.estimator import ChurnClassifier as ChurnClassifier
+    from churnguard.training.recipe import Recipe as Recipe
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ChurnClassifier": "churnguard.training.estimator",
+    "Recipe": "churnguard.training.recipe",
+    "backtest": "churnguard.tables.models",
     "build": "churnguard.jobs.build",
+    "build_features": "churnguard.tables.rows",
     "create_project": "churnguard.project.template",
     "explain": "churnguard.jobs.explain",
     "ingest": "churnguard.jobs.ingest",
+    "label": "churnguard.tables.rows",
     "open_shop": "churnguard.bootstrap",
     "promote": "churnguard.jobs.promote",
-    "score": "churnguard.jobs.score_customer",
+    "score": "churnguard.tables.doors",
     "score_everybody": "churnguard.jobs.score",
-    "train": "churnguard.jobs.train",
+    "train": "churnguard.tables.doors",
 }
 
 __all__ = [  # noqa: PLE0604 (the names of _HOMES are strings)
