@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from churnguard.clock import to_us
 from churnguard.errors import DecisionNotFound
 from churnguard.events.customers import CUSTOMER_SCHEMA
 from churnguard.events.schema import EVENT_SCHEMA
@@ -235,6 +236,22 @@ class TestScoreStore:
         newest = store.outcomes_of("C")[0]
         assert (newest["decision_id"], newest["action"]) == ("d-C", "vip_call")
         assert (newest["at"], newest["actor"]) == (later, "dana")
+
+    def test_decisions_tell_who_was_contacted_and_who_was_held_out(self, store, scores):
+        """Only actions by which somebody was contacted, and a contact taken back is none."""
+        store.save_run(build_run(customers=5), scores)
+        later, end = NOON + timedelta(days=1), NOON + timedelta(days=2)
+        assert store.decisions(end).num_rows == 0
+        store.record_outcome("d-B", "contacted", at=later, actor="dana")
+        found = {row["customer_id"]: row for row in store.decisions(end).to_pylist()}
+        assert "C" not in found  # of another action
+        assert found["B"]["treated_at"] == to_us(later)
+        assert found["A"]["treated_at"] is None
+        assert (found["A"]["held_out"], found["b"]["held_out"]) == (False, True)
+        assert found["b"] | {"action": "cart_reminder", "decided_at": to_us(NOON)} == found["b"]
+        assert store.decisions(later).num_rows == 0  # the contact was not known then
+        store.record_outcome("d-B", "reopened", at=later, actor="dana")
+        assert store.decisions(end).num_rows == 0
 
     def test_an_outcome_of_no_decision_is_refused(self, store):
         with pytest.raises(DecisionNotFound):

@@ -24,6 +24,7 @@ from churnguard.training.backtest import Backtest
 from churnguard.training.cutoffs import CutoffPlan, plan_cutoffs
 from churnguard.training.dataset import Dataset
 from churnguard.training.recipe import Recipe
+from churnguard.training.treatment import TreatmentReport, untreated
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Lesson:
         Nothing known later was used.
     look_back_days : int
         Who is eligible.
+    treatment : TreatmentReport or None
+        What was done about customers who were contacted; None where nobody was.
     """
 
     history: History
@@ -58,6 +61,7 @@ class Lesson:
     dataset: Dataset
     until: datetime
     look_back_days: int
+    treatment: TreatmentReport | None = None
 
     @property
     def customers(self) -> int:
@@ -139,6 +143,9 @@ def prepare_lesson(
         cutoffs=snapshots.rows.cutoffs,
         horizon_days=settings.horizon_days,
     ).take(snapshots.mature)
+    dataset, treatment = untreated(
+        dataset, shop.scores.decisions(until), recipe.treatment, seed=recipe.seed
+    )
     return Lesson(
         history=history,
         catalogue=carried,
@@ -148,6 +155,7 @@ def prepare_lesson(
         dataset=dataset,
         until=until,
         look_back_days=settings.look_back_days,
+        treatment=treatment,
     )
 
 

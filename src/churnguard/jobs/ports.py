@@ -152,6 +152,12 @@ class ScoreStore(Protocol):
     def last_actions(self, customer_ids: Sequence[str]) -> Mapping[str, Mapping[str, datetime]]:
         """Return, by customer and action code, when it was last contacted; for cooldowns."""
 
+    def decisions(self, before: datetime) -> pa.Table:
+        """Return what was decided before an instant: ``training.treatment.TREATMENT_SCHEMA``.
+
+        Only of actions by which somebody was contacted before it; empty where nobody was.
+        """
+
 
 class Ledger(Protocol):
     """Who was champion when, approved by whom."""

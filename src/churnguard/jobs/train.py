@@ -33,6 +33,7 @@ from churnguard.training.fit import fit
 from churnguard.training.model import TrainedModel
 from churnguard.training.recipe import Recipe
 from churnguard.training.stability import score_shift
+from churnguard.training.treatment import TreatmentReport
 from churnguard.training.tuning import Tuning
 
 
@@ -54,6 +55,8 @@ class TrainingReport:
         The newest that was known, and where the newest label window ended.
     left_out : mapping of str to str
         Families that the shop's events cannot carry, with the reason.
+    treatment : TreatmentReport or None
+        What was done about customers who were contacted; None where nobody was.
     tuning : Tuning or None
         What the search found, where one was asked for.
     """
@@ -70,6 +73,7 @@ class TrainingReport:
     trained_until: datetime
     labels_through: datetime
     left_out: Mapping[str, str]
+    treatment: TreatmentReport | None = None
     tuning: Tuning | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -80,6 +84,7 @@ class TrainingReport:
             "trained_until": iso(self.trained_until),
             "labels_through": iso(self.labels_through),
             "left_out": dict(self.left_out),
+            "treatment": self.treatment.to_dict() if self.treatment else None,
             "tuning": self.tuning.to_dict() if self.tuning else None,
         }
 
@@ -91,6 +96,7 @@ class TrainingReport:
             f"{self.rows} rows of {self.customers} customers at {self.cutoffs} cutoffs, "
             f"{self.signals} signals; labels through {iso(self.labels_through)}",
             *(f"left out: {why}" for why in self.left_out.values()),
+            *([self.treatment.to_text()] if self.treatment else []),
             *([f"tuned: {self.tuning.to_text()}"] if self.tuning else []),
             f"registered as version {self.version}"
             + (", champion now" if self.promoted else f"; {_HOW_TO_PROMOTE.format(self.version)}"),
@@ -180,6 +186,7 @@ def train(
         trained_until=facts.trained_until,
         labels_through=facts.labels_through,
         left_out=lesson.left_out,
+        treatment=lesson.treatment,
         tuning=tuning,
     )
 

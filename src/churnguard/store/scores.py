@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import pyarrow as pa
 import sqlalchemy as sa
 
 from churnguard.clock import from_us, to_us
@@ -20,6 +21,7 @@ from churnguard.store.database import insert_sql, reading, writing
 from churnguard.store.records import AtRiskQuery, Outcome, ScoreRun
 from churnguard.store.score_json import dump_score, load_score
 from churnguard.store.tables import decision, outcome, score, score_run
+from churnguard.training.treatment import TREATMENT_SCHEMA
 
 _CHUNK = 20_000
 _LOOKUP = 2_000
@@ -184,6 +186,45 @@ class SqlScoreStore:
                 for customer_id, action, at in connection.execute(query.where(some)):
                     found.setdefault(customer_id, {})[action] = from_us(at)
         return found
+
+    def decisions(self, before: datetime) -> pa.Table:
+        """Return what was decided before an instant, of actions by which somebody was contacted."""
+        happened = outcome.c.outcome.in_(("contacted", "converted")), outcome.c.at < to_us(before)
+        contacts = (
+            sa.select(outcome.c.decision_id, sa.func.min(outcome.c.at).label("treated_at"))
+            .where(*happened)
+            .group_by(outcome.c.decision_id)
+            .subquery()
+        )
+        # A contact that was taken back reopened its decision: it did not happen.
+        treated_at = sa.case((decision.c.closed == 1, contacts.c.treated_at))
+        in_use = (
+            sa.select(decision.c.action)
+            .join(contacts, contacts.c.decision_id == decision.c.decision_id)
+            .where(decision.c.closed == 1)
+        )
+        query = (
+            sa.select(
+                decision.c.customer_id,
+                decision.c.decided_at,
+                decision.c.action,
+                decision.c.action_group == "control",
+                decision.c.propensity,
+                treated_at,
+            )
+            .outerjoin(contacts, contacts.c.decision_id == decision.c.decision_id)
+            .where(decision.c.decided_at < to_us(before), decision.c.action.in_(in_use))
+            .order_by(decision.c.customer_id, decision.c.decided_at, decision.c.decision_id)
+        )
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).all()
+        columns: dict[str, Sequence[Any]] = dict(
+            zip(TREATMENT_SCHEMA.names, zip(*rows, strict=True), strict=False)
+        )
+        columns["held_out"] = tuple(map(bool, columns.get("held_out", ())))
+        return pa.table(
+            {name: columns.get(name, ()) for name in TREATMENT_SCHEMA.names}, TREATMENT_SCHEMA
+        )
 
 
 def _new_run(connection: sa.Connection, run: ScoreRun) -> int:

@@ -8,9 +8,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+import pyarrow as pa
+
+from churnguard.clock import to_us
 from churnguard.errors import DecisionNotFound
 from churnguard.jobs.ports import AtRiskQuery, Outcome, ScoreRun
 from churnguard.scoring.score import Score, SuggestedAction
+from churnguard.training.treatment import TREATMENT_SCHEMA
 
 
 @dataclass
@@ -25,6 +29,15 @@ class _Decision:
     @property
     def is_open(self) -> bool:
         return not self.outcomes or self.outcomes[-1]["outcome"] == "reopened"
+
+    def treated_at(self, before: datetime) -> int | None:
+        """When the customer was contacted, microseconds; None where that did not happen."""
+        contacts = [
+            to_us(row["at"])
+            for row in self.outcomes
+            if row["outcome"] in ("contacted", "converted") and row["at"] < before
+        ]
+        return None if self.is_open or not contacts else min(contacts)
 
 
 class FakeScoreStore:
@@ -139,6 +152,25 @@ class FakeScoreStore:
                 code = decision.action.code
                 by_code[code] = max([*contacts, *([by_code[code]] if code in by_code else [])])
         return found
+
+    def decisions(self, before: datetime) -> pa.Table:
+        """Return what was decided before an instant, of actions by which somebody was contacted."""
+        rows = [
+            {
+                "customer_id": one.customer_id,
+                "decided_at": to_us(one.decided_at),
+                "action": one.action.code,
+                "held_out": one.action.group == "control",
+                "propensity": one.action.propensity,
+                "treated_at": one.treated_at(before),
+            }
+            for one in self._decisions.values()
+            if one.decided_at < before
+        ]
+        in_use = {row["action"] for row in rows if row["treated_at"] is not None}
+        kept = [row for row in rows if row["action"] in in_use]
+        kept.sort(key=lambda row: (row["customer_id"], row["decided_at"]))
+        return pa.Table.from_pylist(kept, TREATMENT_SCHEMA)
 
 
 def _with_decision_id(score: Score, run_id: str) -> Score:

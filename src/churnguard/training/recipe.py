@@ -161,6 +161,26 @@ class IntervalRecipe:
 
 
 @dataclass(frozen=True)
+class TreatmentRecipe:
+    """What is learned from customers who were contacted within the horizon.
+
+    Attributes
+    ----------
+    mode : str
+        ``weight``: they are left out, and those held out stand for them; ``ignore``: they are
+        learned from as if nothing had been done.
+    largest_weight : float
+        No row stands for more.
+    few_treated : float
+        Up to this share of contacted customers, those not contacted are learned from as well.
+    """
+
+    mode: str = "weight"
+    largest_weight: float = 20.0
+    few_treated: float = 0.2
+
+
+@dataclass(frozen=True)
 class NeedsRecipe:
     """What the data must have before a model is made of them.
 
@@ -236,6 +256,7 @@ class Recipe:
     linear: LinearRecipe = field(default_factory=LinearRecipe)
     calibration: CalibrationRecipe = field(default_factory=CalibrationRecipe)
     interval: IntervalRecipe = field(default_factory=IntervalRecipe)
+    treatment: TreatmentRecipe = field(default_factory=TreatmentRecipe)
     needs: NeedsRecipe = field(default_factory=NeedsRecipe)
     gate: GateRecipe = field(default_factory=GateRecipe)
 
@@ -316,6 +337,7 @@ _SHARES = {
     "boosted.feature_share",
     "boosted.row_share",
     "interval.level",
+    "treatment.few_treated",
     "gate.least_error_share",
 }
 _MAY_BE_ZERO = {
@@ -325,6 +347,7 @@ _MAY_BE_ZERO = {
     "calibration.drift_sd",
     "cutoffs.min_history_days",
     "cutoffs.backtests",
+    "treatment.few_treated",
     "gate.worse_log_loss",
 }
 _AT_LEAST = {
@@ -345,6 +368,8 @@ def _refuse_out_of_range(recipe: Recipe, file: Path | None) -> None:
             raise _refusal(key, f"must be {f'at least {least}' if least else 'over 0'}", file)
         if key in _SHARES and value > 1:
             raise _refusal(key, "must be a share, at most 1", file)
+    if recipe.treatment.mode not in ("weight", "ignore"):
+        raise _refusal("treatment.mode", "must be 'weight' or 'ignore'", file)
     if len(recipe.signals.season) not in (0, 2):
         raise _refusal("signals.season", "must name two columns, sine and cosine, or none", file)
 
