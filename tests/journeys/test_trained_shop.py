@@ -17,7 +17,8 @@ import churnguard
 from churnguard.errors import BundleMismatch, CustomerNotFound, InvalidRequest, ModelNotFound
 from churnguard.jobs.champion import ChampionHolder, champion_for, load_champion
 from churnguard.jobs.explain import explain
-from churnguard.jobs.models import ledger_history, list_models, show_model
+from churnguard.jobs.ledger import ledger_history
+from churnguard.jobs.models import list_models, show_model
 from churnguard.jobs.ports import Shop, silent
 from churnguard.jobs.promote import promote
 from churnguard.jobs.score import SCORE_SCHEMA, score_everybody, score_table

@@ -1,4 +1,4 @@
-"""Look at the registry and its ledger."""
+"""Look at the registry; :mod:`churnguard.jobs.ledger` tells who was champion when."""
 
 from __future__ import annotations
 
@@ -58,21 +58,6 @@ def show_model(shop: Shop, version: str | None = None) -> dict[str, Any]:
         "warnings": _mismatch(shop),
         "card": card,
     }
-
-
-def ledger_history(shop: Shop) -> list[dict[str, Any]]:
-    """Return who was champion since when and who approved, newest first."""
-    return [
-        {
-            "at": iso(entry.at.replace(microsecond=0)),
-            "version": entry.version,
-            "approved_by": entry.approved_by,
-            "reason": entry.reason,
-            "trained_until": iso(entry.trained_until),
-            "bundle": entry.bundle,
-        }
-        for entry in shop.ledger.history()
-    ]
 
 
 def _mismatch(shop: Shop) -> list[str]:

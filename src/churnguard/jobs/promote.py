@@ -1,4 +1,4 @@
-"""Make a registered version champion."""
+"""Make a registered version champion, or an earlier champion again."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import tempfile
 from pathlib import Path
 
 from churnguard.errors import InvalidRequest
+from churnguard.jobs.ledger import champion_before
 from churnguard.jobs.ports import LedgerEntry, Shop
 from churnguard.project.layout import Layout
-from churnguard.scoring.bundle import load_bundle
+from churnguard.scoring.bundle import Bundle, load_bundle
 from churnguard.scoring.signature import read_trusted
 
 
@@ -43,12 +44,7 @@ def promote(shop: Shop, version: str, *, approved_by: str, reason: str = "") -> 
     """
     if not approved_by.strip():
         raise InvalidRequest("A promotion needs a name.", hint="Say --approved-by NAME.")
-    layout = Layout(shop.root)
-    layout.bundles.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=layout.bundles, prefix=".fetching-") as folder:
-        fetched = shop.registry().fetch_bundle(version, Path(folder) / "bundle")
-        bundle = load_bundle(fetched, read_trusted(layout.trust))
-        _keep(fetched, layout.bundles / bundle.digest.removeprefix("sha256:"))
+    bundle = keep_bundle(shop, version)
     now = shop.ledger.champion()
     if now is None or (now.version, now.bundle) != (version, bundle.digest):
         now = shop.ledger.append(
@@ -62,6 +58,57 @@ def promote(shop: Shop, version: str, *, approved_by: str, reason: str = "") -> 
         )
     shop.registry().set_champion(version)
     return now
+
+
+def rollback(
+    shop: Shop, *, approved_by: str, reason: str = "", to: str | None = None
+) -> LedgerEntry:
+    """Make an earlier champion the champion again; the ledger keeps both changes.
+
+    Parameters
+    ----------
+    shop : Shop
+        An opened project.
+    approved_by : str
+        Who answers for it; a name is required.
+    reason : str
+        Why.
+    to : str, optional
+        A version that was champion once; see :func:`churnguard.jobs.ledger.champion_before`.
+
+    Raises
+    ------
+    ModelNotFound
+        If there is nothing to go back to.
+    """
+    before = champion_before(shop, to=to)
+    now = shop.ledger.champion()
+    told = f"rollback of version {now.version if now else '-'}"
+    return promote(
+        shop,
+        before.version,
+        approved_by=approved_by,
+        reason=f"{told}: {reason}" if reason else told,
+    )
+
+
+def keep_bundle(shop: Shop, version: str) -> Bundle:
+    """Copy a version's bundle to ``bundles/`` and prove it there; nobody is promoted.
+
+    Raises
+    ------
+    ModelNotFound
+        If there is no such version.
+    BundleMismatch
+        If its bundle cannot be verified or proven.
+    """
+    layout = Layout(shop.root)
+    layout.bundles.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=layout.bundles, prefix=".fetching-") as folder:
+        fetched = shop.registry().fetch_bundle(version, Path(folder) / "bundle")
+        bundle = load_bundle(fetched, read_trusted(layout.trust))
+        _keep(fetched, layout.bundles / bundle.digest.removeprefix("sha256:"))
+    return bundle
 
 
 def _keep(fetched: Path, kept: Path) -> None:

@@ -16,10 +16,11 @@ from typing import Any
 import pyarrow as pa
 
 from churnguard.clock import iso
-from churnguard.jobs.champion import champion_for
+from churnguard.jobs.champion import LoadedChampion, champion_for
 from churnguard.jobs.ports import Engine, Progress, ScoreRun, Shop, silent
-from churnguard.jobs.score_here import judge_here
-from churnguard.jobs.score_on import judge_on
+from churnguard.jobs.score_here import LocalJudge, judge_here
+from churnguard.jobs.score_on import EngineJudge, judge_on
+from churnguard.jobs.shadow import keep_shadow, load_shadow
 from churnguard.jobs.write_table import check_ending, write_table
 from churnguard.scoring.score import Score
 
@@ -86,6 +87,7 @@ def score_everybody(
     *,
     as_of: datetime | None = None,
     out: Path | None = None,
+    shadow: str | None = None,
     engine: Engine | None = None,
     progress: Progress = silent,
 ) -> ScoreReport:
@@ -99,6 +101,9 @@ def score_everybody(
         The cutoff; now when not given.
     out : Path, optional
         CSV or Parquet file to write as well.
+    shadow : str, optional
+        A challenger's version: it scores the same night, beside the champion; its scores are kept
+        apart and lead to no action.
     engine : Engine, optional
         Where signals and scores are computed; in this process when not given.
     progress : callable
@@ -107,19 +112,17 @@ def score_everybody(
     Raises
     ------
     ModelNotFound
-        If there is no champion yet.
+        If there is no champion yet, or no such challenger.
     InvalidRequest
-        If the file's ending is neither ``.csv`` nor ``.parquet``.
+        If the file's ending is neither ``.csv`` nor ``.parquet``, or the challenger is the
+        champion or looks ahead as far as another horizon.
     """
     if out is not None:
         check_ending(out)
     cutoff = as_of or shop.clock()
     champion = champion_for(shop, as_of)
-    judge = (
-        judge_here(shop, champion, as_of=cutoff, progress=progress)
-        if engine is None
-        else judge_on(engine, shop, champion, as_of=cutoff, progress=progress)
-    )
+    beside = load_shadow(shop, shadow, champion=champion) if shadow else None
+    judge = _judge(shop, champion, engine, as_of=cutoff, progress=progress)
     scores = sorted(judge.scores(), key=lambda score: score.customer_id)
     progress("explaining the most worthwhile", 0, None)
     explained = _worth_explaining(scores, shop.settings.reasons_top)
@@ -136,7 +139,23 @@ def score_everybody(
         write_table(score_table(scores), out)
     progress("storing scores", 0, None)
     shop.scores.save_run(run, scores)
+    if beside is not None:
+        other = _judge(shop, beside, engine, as_of=cutoff, progress=progress)
+        keep_shadow(shop, run, scores, other.scores(), version=beside.entry.version)
     return _report(run, scores, shop.settings.currency, out)
+
+
+def _judge(
+    shop: Shop,
+    model: LoadedChampion,
+    engine: Engine | None,
+    *,
+    as_of: datetime,
+    progress: Progress,
+) -> LocalJudge | EngineJudge:
+    if engine is None:
+        return judge_here(shop, model, as_of=as_of, progress=progress)
+    return judge_on(engine, shop, model, as_of=as_of, progress=progress)
 
 
 def score_table(scores: Sequence[Score]) -> pa.Table:

@@ -22,7 +22,7 @@ Mask = NDArray[np.bool_]
 PLAIN = ("recency", "rfm logistic", "bg/nbd")
 """Baselines of a few declared columns: what leaks into other columns cannot reach them."""
 
-_ONE_SIDED = 1.645
+ONE_SIDED = 1.645
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def tells_apart(challenger: Backtest) -> Check:
     ys = np.concatenate([one.y for one in challenger.judged])
     left = max(int(ys.sum()), 1)
     stayed = max(len(ys) - left, 1)
-    chance = _ONE_SIDED * float(np.sqrt((len(ys) + 1) / (12 * left * stayed)))
+    chance = ONE_SIDED * float(np.sqrt((len(ys) + 1) / (12 * left * stayed)))
     found = challenger.mean()["auc"]
     return Check(
         "tells churners from others",
@@ -141,13 +141,16 @@ def loss(pairs: Sequence[Pair], recipe: GateRecipe, *, seed: int, weaker: bool) 
     )
 
 
-def contacts(pairs: Sequence[Pair], count: int) -> Check:
-    """Ask that real churners among the contacted are not fewer, beyond what chance allows."""
+def contacts(pairs: Sequence[Pair], count: int, *, deviations: float = 1.0) -> Check:
+    """Ask that real churners among the contacted are not fewer, beyond what chance allows.
+
+    Chance is so many standard deviations of the difference between two lists drawn apart.
+    """
     challenger = np.array([_real(pair.y, pair.challenger, count) for pair in pairs])
     champion = np.array([_real(pair.y, pair.champion, count) for pair in pairs])
     contacted = sum(min(count, len(pair.y)) for pair in pairs)
     share = float(champion.sum()) / max(contacted, 1)
-    chance = float(np.sqrt(2 * share * (1 - share) * contacted))
+    chance = deviations * float(np.sqrt(2 * share * (1 - share) * contacted))
     return Check(
         f"of the {count} you can contact, how many are real",
         f"at least {champion.mean():.0f} less chance ({chance / len(pairs):.0f})",

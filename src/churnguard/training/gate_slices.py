@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from churnguard.training.comparison import customer_places, paired_means
-from churnguard.training.gate_checks import Check, Pair, contacts, loss_differences
+from churnguard.training.gate_checks import ONE_SIDED, Check, Pair, contacts, loss_differences
 from churnguard.training.metrics import calibration_line
 from churnguard.training.recipe import GateRecipe
 
@@ -55,7 +55,7 @@ def slice_checks(
             found.append(_too_few(name, rows, left, recipe))
             continue
         count = max(_FEWEST_CONTACTS, round(recipe.contacts * share[name]))
-        top = contacts(parts, count)
+        top = contacts(parts, count, deviations=ONE_SIDED)
         found += [
             _loss(name, parts, recipe, seed=seed),
             _slope(name, parts, recipe),

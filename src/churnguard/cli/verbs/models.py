@@ -84,20 +84,74 @@ def promote(
 
 
 @app.command()
-def history(project: Project = HERE, as_json: AsJson = False) -> None:
-    """Show who was champion when, and who approved.
+def rollback(
+    approved_by: Annotated[str, typer.Option(metavar="NAME", help="Who answers for it.")],
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VERSION", help="An earlier champion.", show_default="the one before this"
+        ),
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why.")] = "",
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Make an earlier champion the champion again.
 
-    Example: churnguard models history
+    Nothing is erased: the ledger keeps both changes.
+
+    Example: churnguard models rollback --approved-by "Dana Levi" --reason "too many alerts"
     """
     from churnguard.bootstrap import open_shop
-    from churnguard.jobs.models import ledger_history
+    from churnguard.jobs.promote import rollback as run
 
-    rows = ledger_history(open_shop(project))
-    columns = ["at", "version", "approved_by", "reason", "bundle"]
+    entry = run(open_shop(project), approved_by=approved_by, reason=reason, to=to)
+    answer(
+        {"version": entry.version, "bundle": entry.bundle, "approved_by": entry.approved_by},
+        as_json=as_json,
+        text=f"Version {entry.version} is champion again; servers take it up within seconds.",
+    )
+
+
+@app.command()
+def history(
+    at: Annotated[
+        str | None,
+        typer.Option(metavar="T", help="Only who was champion then: a date, or an instant."),
+    ] = None,
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Show who was champion when, and who approved.
+
+    Example: churnguard models history --at 2026-05-03
+    """
+    from churnguard.bootstrap import open_shop
+    from churnguard.jobs.ledger import ledger_history
+
+    rows = ledger_history(open_shop(project), at=at)
+    columns = ["at", "until", "version", "approved_by", "reason", "bundle"]
     text = table(columns, [_readable(row, columns) for row in rows])
     if not rows:
-        text = "There has been no champion yet."
+        text = f"There was no champion {'then' if at else 'yet'}."
     answer(rows, as_json=as_json, text=text)
+
+
+@app.command()
+def shadow(version: Version, project: Project = HERE, as_json: AsJson = False) -> None:
+    """Compare a version that scored in the shadow with the champion.
+
+    How far they agree each night and, once a horizon has passed, which was right.
+
+    Example: churnguard models shadow 4
+    """
+    from churnguard.bootstrap import open_shop
+    from churnguard.cli.progress import progress
+    from churnguard.jobs.shadow_report import shadow_report
+
+    with progress(as_json=as_json) as report:
+        result = shadow_report(open_shop(project), version, progress=report)
+    answer(result.to_dict(), as_json=as_json, text=result.to_text())
 
 
 def _readable(row: dict[str, Any], columns: list[str]) -> list[str]:
@@ -105,4 +159,4 @@ def _readable(row: dict[str, Any], columns: list[str]) -> list[str]:
     shown = row | {"bundle": short_digest(row["bundle"])}
     if "champion" in row:
         shown["champion"] = "yes" if row["champion"] else ""
-    return [str(shown[name]) for name in columns]
+    return ["" if shown[name] is None else str(shown[name]) for name in columns]

@@ -16,6 +16,12 @@ def score(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Also write CSV or Parquet.")
     ] = None,
+    shadow: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VERSION", help="Let this challenger score too; its scores lead to no action."
+        ),
+    ] = None,
     engine: EngineName = "local",
     events: Events = None,
     format: Format = None,  # noqa: A002 - the option's name
@@ -35,5 +41,7 @@ def score(
     instant = parse_instant(as_of, shop.settings.timezone) if as_of else None
     with progress(as_json=as_json) as report:
         where = open_engine(engine, shop, events=events, format=format)
-        result = score_everybody(shop, as_of=instant, out=out, engine=where, progress=report)
+        result = score_everybody(
+            shop, as_of=instant, out=out, shadow=shadow, engine=where, progress=report
+        )
     answer(result.to_dict(), as_json=as_json, text=result.to_text())
