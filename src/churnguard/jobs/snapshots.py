@@ -19,7 +19,7 @@ from churnguard.features.build import FeatureRows, build_features
 from churnguard.features.catalogue import Catalogue
 from churnguard.features.population import Population
 from churnguard.jobs.ports import Progress, Shop
-from churnguard.labels.order_gap import churned, eligible, mature
+from churnguard.labels import LABELS, ORDER_GAP, Label, mature
 
 _THREADS = 2
 
@@ -62,7 +62,7 @@ class Snapshots:
     rows : FeatureRows
         Signals.
     churned : ndarray of bool, shape (n,)
-        No order within the horizon; to be believed only where ``mature``.
+        By the label, within the horizon; to be believed only where ``mature``.
     mature : ndarray of bool, shape (n,)
         The whole horizon is within the data.
     """
@@ -121,6 +121,7 @@ def take_snapshots(
     horizon_days: int,
     look_back_days: int,
     progress: Progress,
+    label: str = ORDER_GAP,
 ) -> Snapshots:
     """Build the rows of all eligible customers at some cutoffs.
 
@@ -138,6 +139,8 @@ def take_snapshots(
         What the label means.
     progress : callable
         Told what is being done.
+    label : str
+        One of :data:`churnguard.labels.LABELS`.
     """
 
     def of(timeline: Timeline) -> tuple[FeatureRows, NDArray[np.bool_]]:
@@ -148,6 +151,7 @@ def take_snapshots(
             population=population,
             horizon_days=horizon_days,
             look_back_days=look_back_days,
+            label=label,
         )
 
     parts = []
@@ -197,17 +201,19 @@ def snapshot_rows(
     population: Population | None,
     horizon_days: int,
     look_back_days: int,
+    label: str = ORDER_GAP,
 ) -> tuple[FeatureRows, NDArray[np.bool_]]:
-    """Build the rows of one partition's eligible customers, and tell who placed no order after."""
-    customers, instants = _eligible_rows(timeline, cutoffs, look_back_days)
+    """Build the rows of one partition's eligible customers, and tell who churned after."""
+    meaning = LABELS[label]
+    customers, instants = _eligible_rows(timeline, meaning, cutoffs, look_back_days)
     rows = build_features(timeline, catalogue, customers, instants, population=population)
-    return rows, churned(timeline, customers, instants, horizon_days)
+    return rows, meaning.churned(timeline, customers, instants, horizon_days)
 
 
 def _eligible_rows(
-    timeline: Timeline, cutoffs: Sequence[int], look_back_days: int
+    timeline: Timeline, meaning: Label, cutoffs: Sequence[int], look_back_days: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    found = [eligible(timeline, cutoff, look_back_days) for cutoff in cutoffs]
+    found = [meaning.eligible(timeline, cutoff, look_back_days) for cutoff in cutoffs]
     instants = np.repeat(np.asarray(cutoffs, np.int64), [len(codes) for codes in found])
     return np.concatenate(found) if found else np.zeros(0, np.int32), instants
 

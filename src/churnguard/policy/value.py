@@ -1,7 +1,7 @@
 """What a customer is worth over the horizon, so that an action can be weighed against its cost.
 
-A first, plain estimate: the past year's net spend, shrunk towards the shop's mean where a customer
-has few orders, for the horizon's share of a year, times the shop's contribution margin.
+Two numbers: what a customer brings who stays (an action that prevents churn keeps it), and what is
+to be expected, in which the risk is counted. How good both are: ``benchmarks/value.py``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 DAYS_A_YEAR = 365
+SIGNAL_DAYS = 90
+"""The horizon of the signals ``expected_spend_90d`` and ``mbgnbd_churn_risk``."""
 CREDIBILITY_ORDERS = 0.5
 """``k`` of the credibility weight: with so many orders a customer's own spend counts half.
 """
@@ -68,6 +70,58 @@ def expected_values(
     weight = n / (n + credibility_orders)
     yearly = weight * own + (1 - weight) * max(shop_mean_spend, 0.0)
     return np.asarray(yearly * (horizon_days / DAYS_A_YEAR) * margin)
+
+
+def expected_value(
+    risks: NDArray[np.float64],
+    if_stays: NDArray[np.float64],
+    *,
+    expected_spend: NDArray[np.float64] | None,
+    rhythm_risk: NDArray[np.float64] | None,
+    horizon_days: int,
+    margin: float,
+) -> NDArray[np.float64]:
+    """Return the margin to be expected from each customer over the horizon, the risk counted in.
+
+    What a customer spends who orders at all is, by order rhythm and value (MBG/NBD and
+    Gamma-Gamma), the expected spend over the chance of an order; the chance itself is the
+    model's, which knows the season and everything else::
+
+        value = (1 - risk) * expected spend / (1 - risk by rhythm) * horizon / 90 * margin
+
+    Parameters
+    ----------
+    risks : ndarray of float64, shape (n,)
+        Calibrated probability of no order in the horizon.
+    if_stays : ndarray of float64, shape (n,)
+        From :func:`expected_values`: taken, as it is, where the signals have nothing to say.
+    expected_spend, rhythm_risk : ndarray of float64, shape (n,), optional
+        The signals ``expected_spend_90d`` and ``mbgnbd_churn_risk``; None without them.
+    horizon_days : int
+        Days ahead.
+    margin : float
+        Contribution margin.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        Money, never negative.
+
+    Examples
+    --------
+    >>> expected_value(
+    ...     np.array([0.5, 0.5]), np.array([9.0, 9.0]), expected_spend=np.array([50.0, np.nan]),
+    ...     rhythm_risk=np.array([0.75, np.nan]), horizon_days=90, margin=0.25,
+    ... ).tolist()
+    [25.0, 9.0]
+    """
+    if expected_spend is None or rhythm_risk is None:
+        return if_stays
+    comes = 1.0 - rhythm_risk
+    with np.errstate(invalid="ignore", divide="ignore"):
+        spend = (1.0 - risks) * (expected_spend / comes) * (horizon_days / SIGNAL_DAYS) * margin
+    known = np.isfinite(spend) & (comes > 0)
+    return np.where(known, np.maximum(spend, 0.0), if_stays)
 
 
 def mean_spend(net_spend: NDArray[np.float64]) -> float:

@@ -21,7 +21,7 @@ from churnguard.policy.bands import bands
 from churnguard.policy.choice import Choices, Contact, choose_actions, why_not_eligible
 from churnguard.policy.rules import SignalTable
 from churnguard.policy.segments import segments
-from churnguard.policy.value import expected_values
+from churnguard.policy.value import expected_value, expected_values
 from churnguard.scoring.abstention import STATUS_OF, silences, too_little_history
 from churnguard.scoring.context import ScoringContext
 from churnguard.scoring.reasons import from_usual
@@ -150,7 +150,7 @@ class _Judged:
     table: SignalTable
     margins: NDArray[np.float64]
     intervals: NDArray[np.float64]
-    values: NDArray[np.float64]
+    values: NDArray[np.float64]  # margin over the horizon, the risk counted in
     risks: NDArray[np.float64]
     contact: Contact
     choices: Choices
@@ -174,9 +174,17 @@ def _judge(
     if not places:
         return {}
     ids = [ids[place] for place in places]
-    risks, values = context.model.risks(table.values), _values(context, table)
+    risks, if_stays = context.model.risks(table.values), _values(context, table)
     contact = _contact(asked, ids)
-    choices = choose_actions(context.playbook, table, risks=risks, values=values, contact=contact)
+    choices = choose_actions(context.playbook, table, risks=risks, values=if_stays, contact=contact)
+    values = expected_value(
+        risks,
+        if_stays,
+        expected_spend=table.column("expected_spend_90d"),
+        rhythm_risk=table.column("mbgnbd_churn_risk"),
+        horizon_days=context.horizon_days,
+        margin=context.margin,
+    )
     judged = _Judged(places, ids, table, margins, intervals, values, risks, contact, choices)
     return _write(asked, judged)
 
@@ -226,6 +234,7 @@ def _told(explain: bool | Collection[str], ids: Sequence[str]) -> frozenset[str]
 
 
 def _values(context: ScoringContext, table: SignalTable) -> NDArray[np.float64]:
+    """Return what each customer brings who stays: what an action that prevents churn keeps."""
     return expected_values(
         _first_known(table, "net_spend_365d"),
         _first_known(table, "orders_365d", "orders_total"),

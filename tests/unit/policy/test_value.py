@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from churnguard.policy.value import expected_values, mean_spend
+from churnguard.policy.value import expected_value, expected_values, mean_spend
 
 
 def value(spend, orders, **changes):
@@ -55,3 +55,49 @@ def test_mean_spend_of_nobody_is_nothing():
     """No customers, no mean, no warning."""
     assert mean_spend(np.array([])) == 0
     assert mean_spend(np.array([math.nan])) == 0
+
+
+def expected(risk, spend, rhythm, **changes):
+    given = {"horizon_days": 90, "margin": 1.0} | changes
+    return expected_value(
+        np.array([risk]),
+        np.array([7.0]),
+        expected_spend=np.array([spend]),
+        rhythm_risk=np.array([rhythm]),
+        **given,
+    )[0]
+
+
+def test_the_chance_is_the_models_and_the_money_is_of_those_who_come():
+    """120 expected at a chance of 40 % by rhythm are 300 for one who comes; the model says 75 %."""
+    assert expected(0.25, 120.0, 0.6) == pytest.approx(225.0)
+    assert expected(0.25, 120.0, 0.6, horizon_days=45, margin=0.2) == pytest.approx(22.5)
+
+
+@pytest.mark.parametrize(
+    ("spend", "rhythm"), [(math.nan, 0.5), (120.0, math.nan), (120.0, 1.0), (math.nan, math.nan)]
+)
+def test_where_the_signals_say_nothing_the_plain_estimate_stands(spend, rhythm):
+    """Unknown spend, unknown chance, or no chance at all."""
+    assert expected(0.25, spend, rhythm) == 7.0
+
+
+def test_without_the_signals_the_plain_estimate_stands():
+    """A catalogue without the lifetime family."""
+    plain = np.array([7.0, 8.0])
+    found = expected_value(
+        np.array([0.1, 0.9]),
+        plain,
+        expected_spend=None,
+        rhythm_risk=None,
+        horizon_days=90,
+        margin=0.3,
+    )
+    assert found.tolist() == plain.tolist()
+
+
+def test_a_higher_risk_is_worth_less():
+    """Everything else alike."""
+    values = [expected(risk, 120.0, 0.6) for risk in (0.0, 0.3, 0.6, 1.0)]
+    assert values == sorted(values, reverse=True)
+    assert values[-1] == 0
