@@ -164,13 +164,22 @@ def judge(model: TrainedModel, world: World) -> dict[str, float]:
 
 def to_text(answer: dict[str, Any]) -> str:
     """Return a table for a person."""
-    head = ("log_loss", "auc", "ece", "said_of_the_riskiest_third", "true_of_the_riskiest_third")
-    lines = [f"{'learned from':<32}" + "".join(f"{name:>28}" for name in head)]
+    shown = {
+        "log_loss": "log loss",
+        "auc": "AUC",
+        "ece": "ECE",
+        "said_of_the_riskiest_third": "said of riskiest 1/3",
+        "true_of_the_riskiest_third": "true of them",
+    }
+    lines = [f"{'learned from':<32}" + "".join(f"{word:>{_WIDE}}" for word in shown.values())]
     for how, told in answer["models"].items():
         for number, one in enumerate(told if isinstance(told, list) else [told], start=1):
             title = f"{how}, campaign {number}" if isinstance(told, list) else how
-            lines.append(f"{title:<32}" + "".join(f"{one[name]:>28}" for name in head))
+            lines.append(f"{title:<32}" + "".join(f"{one[name]:>{_WIDE}}" for name in shown))
     return "\n".join([*lines, f"{answer['seconds']} s"])
+
+
+_WIDE = 22
 
 
 def _end(data: Dataset) -> int:

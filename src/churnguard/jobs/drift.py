@@ -162,9 +162,9 @@ class DriftReport:
     def _cost(self) -> str:
         cost = self.cost
         assert cost is not None
-        listed = f"On a list of {cost.listed:,.0f} customers"
+        listed = f"On a list of {cost.listed:,.0f} customers, as many as today's,"
         if round(cost.missed) <= 0:
-            return f"{listed} this has cost nobody who leaves so far."
+            return f"{listed} this costs nobody who leaves."
         return (
             f"{listed} about {cost.missed:,.0f} of {cost.caught_before:,.0f} customers who leave "
             f"would be missed: {cost.worth:,.2f} {self.currency} of margin expected over "
@@ -295,16 +295,16 @@ def _cost(
         X, y = taken.known(look.references[LEARNED])
     if not len(X):
         return None
-    model = champion.bundle.model
-    flagged = int((model.risks(X) >= shop.settings.bands[1]).sum())
+    model, today = champion.bundle.model, taken.rows(look.as_of)
+    flagged = float((model.risks(today) >= shop.settings.bands[1]).mean()) or 0.1
     return drift_cost(
         model.margins,
         X,
         y,
         _worth(shop, champion, X),
-        current=taken.rows(look.as_of),
+        current=today,
         columns=columns,
-        listed=flagged or max(1, len(X) // 10),
+        listed=max(1, round(flagged * len(X))),
     )
 
 
