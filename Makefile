@@ -40,6 +40,7 @@ bench: $(READY)  ## every benchmark that docs/ quotes
 
 docs: $(READY)  ## write the generated pages of docs/ anew
 	@$(BIN)/python docs/generate.py
+	@$(BIN)/python docs/run_notebook.py
 
 lock: $(UV)  ## resolve the newest versions that pyproject.toml admits
 	@$(BIN)/python .ci/check_lock.py $(UV) --upgrade

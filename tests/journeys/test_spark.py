@@ -21,6 +21,7 @@ from churnguard.events.schema import EVENT_SCHEMA
 from churnguard.features.population import Population
 from churnguard.jobs.build import build
 from churnguard.jobs.build_on import build_on
+from churnguard.jobs.champion import champion_for
 from churnguard.jobs.score import score_everybody
 from churnguard.jobs.tasks import CustomersSeen, Known, SnapshotRows
 from churnguard.project.layout import Layout
@@ -177,3 +178,27 @@ def test_scores_have_the_same_bits(session, trained, tmp_path):
     here, there = (pq.read_table(file) for file in files)
     assert there.equals(here)
     assert here["reason_1"].null_count < len(here)
+
+
+@pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning")
+def test_the_registered_model_gives_our_number_as_a_udf(session, trained, tmp_path):
+    """``mlflow.pyfunc.spark_udf`` of the champion, over built rows: the risks of this process."""
+    import mlflow
+
+    as_of = trained.shop.clock() - timedelta(days=17)
+    rows, _ = build(trained.shop, [as_of])
+    champion = champion_for(trained.shop, as_of).bundle
+    X = np.column_stack([rows[name].to_numpy() for name in champion.catalogue.names])
+    for point in (mlflow.set_tracking_uri, mlflow.set_registry_uri):
+        point(f"sqlite:///{trained.root / 'mlruns' / 'mlflow.db'}")
+    risk = mlflow.pyfunc.spark_udf(
+        session,
+        f"models:/{trained.shop.settings.name}@champion",
+        result_type="double",
+        env_manager="local",
+    )
+    table = session.read.parquet(stored(rows, tmp_path / "rows.parquet"))
+    found = table.withColumn("risk", risk(*champion.catalogue.names)).select("customer_id", "risk")
+    told = {row["customer_id"]: row["risk"] for row in found.collect()}
+    expected = champion.model.risks(X).tolist()
+    assert [told[customer] for customer in rows["customer_id"].to_pylist()] == expected

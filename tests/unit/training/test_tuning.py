@@ -131,6 +131,21 @@ def test_the_default_recipe_lies_within_the_space(kind):
     assert space.changed(recipe, own) == recipe
 
 
+def test_the_docs_tell_the_space(repo_root):
+    """Every number that is searched stands in docs/python.md with its ends."""
+    page = (repo_root / "docs" / "python.md").read_text(encoding="utf-8")
+    rows = [
+        [cell.strip(" `") for cell in line.split("|")[1:-1]]
+        for line in page.splitlines()
+        if line.startswith(("| boosted |", "| linear |"))
+    ]
+    told = {(kind, name): (float(low), float(high)) for kind, name, low, high in rows}
+    for (kind, name), ends in told.items():
+        one = SPACES[kind].ranges["way" if " x " in name else name]
+        assert (one.low, one.high) == ends
+    assert len(told) == sum(len(space.ranges) for space in SPACES.values())
+
+
 def test_a_kind_without_numbers_is_refused(dataset, before, tmp_path):
     with pytest.raises(RecipeError, match="nothing to tune"):
         tune(dataset, replace(Recipe(), kind="btyd"), trials=1, before_us=before, file=tmp_path)
