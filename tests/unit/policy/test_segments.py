@@ -57,6 +57,12 @@ def test_a_shop_without_spend_has_no_high_value_customers():
     assert segments(table, shop_mean_spend=0.0, look_back_days=365) == ["loyal"]
 
 
+def test_the_segments_are_those_that_were_promised():
+    """Seven, and each is reached by a customer of the table above."""
+    promised = {"new", "one_time", "loyal", "high_value", "rising", "at_risk", "dormant"}
+    assert {known.code for known in SEGMENTS} == promised
+
+
 @pytest.mark.parametrize("known", SEGMENTS, ids=lambda known: known.code)
 def test_every_segment_is_named_and_explained_in_both_languages(known):
     """A page in Hebrew shows no English segment."""
