@@ -61,5 +61,15 @@ def test_the_same_seed_gives_the_same_interval(judged):
     assert compare_models(judged, resamples=20) == compare_models(judged, resamples=20)
 
 
+def test_a_large_shop_is_drawn_from_a_sample_with_wider_intervals(judged, monkeypatch):
+    """The differences are those of everybody; only the luck is measured on fewer."""
+    everybody = compare_models(judged)
+    monkeypatch.setattr("churnguard.training.comparison._MOST_ROWS", 600)
+    some = compare_models(judged)
+    assert [one.mean for one in some] == [one.mean for one in everybody]
+    for one, wide in zip(everybody, some, strict=True):
+        assert wide.high - wide.low > one.high - one.low
+
+
 def test_nothing_judged_compares_nothing():
     assert compare_models(Backtest((), 200)) == ()
