@@ -172,11 +172,12 @@ class _Work:
 
     def _fill(self, tracks: Tracks, customers: Codes, cutoffs: Ints, places: Ints) -> None:
         rows = Rows(tracks, customers, cutoffs, population=self.population)
-        if len(places) <= _FEW_ROWS:
-            self.values[:, places] = [found.column(rows) for found in self.catalogue.signals]
-            return
+        few = len(places) <= _FEW_ROWS  # for which the call costs more than the work
         for column, found in zip(self.values, self.catalogue.signals, strict=True):
-            kernel.put(column, places, found.column(rows))
+            if few:
+                column[places] = found.column(rows)
+            else:
+                kernel.put(column, places, found.column(rows))
 
 
 def _parts(timeline: Timeline, customers: Codes, order: Ints) -> list[slice]:
