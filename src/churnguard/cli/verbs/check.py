@@ -37,7 +37,7 @@ def check(
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Tell what the data can carry today; with --leakage, prove that nothing looks ahead.
+    """Tell what the data can carry; --leakage proves no look-ahead.
 
     The proof plants late and future events beside the shop's own, shuffles, doubles and rebuilds,
     and compares every cell. Exit code 0 only if it passes.

@@ -9,7 +9,7 @@ from churnguard.cli.options import HERE, AsJson, AsOf, Project
 
 
 def drift(as_of: AsOf = None, project: Project = HERE, as_json: AsJson = False) -> None:
-    """Tell whether signals or scores drifted, what it costs, and how good the model is today.
+    """Tell whether signals or scores drifted, and what it costs.
 
     Exit code 0: nothing drifted. Exit code 1: something did, or it could not be told.
 

@@ -28,7 +28,7 @@ def retrain(
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Train a challenger where there is a reason to, and send it through the gate.
+    """Train a challenger where there is reason to, through the gate.
 
     It says why it did, or did nothing; the second time on a day it does nothing. A challenger that
     the gate refuses stays registered, and the champion stays.
