@@ -10,6 +10,19 @@ from typing import Any
 from churnguard.clock import iso
 
 
+_HEAD = (
+    "silent for",
+    "times lost",
+    "came back",
+    "90 % interval",
+    "within",
+    "label age",
+    "lost now",
+    "lost a month",
+    "covers",
+)
+
+
 @dataclass(frozen=True)
 class Choice:
     """One definition of "lost", measured.
@@ -155,10 +168,8 @@ class HorizonReport:
 
     def to_text(self) -> str:
         """Return a page for a person."""
-        head = ("silent for", "times lost", "came back", "90 % interval", "within")
-        head = (*head, "label age", "lost now", "lost a month", "covers")
-        rows = [head, *(_row(choice) for choice in self.choices)]
-        widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+        rows = [_HEAD, *(_row(choice) for choice in self.choices)]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
         lines = [
             "  ".join(
                 cell.ljust(width) if column == 0 else cell.rjust(width)
