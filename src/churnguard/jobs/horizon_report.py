@@ -9,7 +9,6 @@ from typing import Any
 
 from churnguard.clock import iso
 
-
 _HEAD = (
     "silent for",
     "times lost",
