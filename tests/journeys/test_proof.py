@@ -45,6 +45,7 @@ def test_a_simulated_shop_passes_and_is_ready(trained) -> None:
     assert [outcome.rows > 0 for outcome in found.outcomes] == [True] * 6
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.timeout(300)
 def test_a_real_shop_passes(tmp_path: Path, data_dir: Path) -> None:

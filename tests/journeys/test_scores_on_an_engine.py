@@ -14,6 +14,8 @@ from churnguard.jobs.score import score_everybody
 from churnguard.scoring.score import Score
 from churnguard.testing import FakeEngine
 
+pytestmark = [pytest.mark.xdist_group("trained"), pytest.mark.timeout(300)]
+
 
 class Recorded:
     """A score store that keeps what it is given, and says that some were contacted lately."""

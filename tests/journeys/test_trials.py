@@ -14,7 +14,11 @@ from churnguard.cli.app import app
 from churnguard.clock import iso
 from churnguard.jobs.ports import Shop
 
-pytestmark = [pytest.mark.xdist_group("trained"), pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.xdist_group("trained"),
+    pytest.mark.timeout(300),
+    pytest.mark.slow,
+]
 
 
 @pytest.fixture(scope="module")
