@@ -65,32 +65,23 @@ def _plans(
     cutoff: int,
 ) -> list[pl.LazyFrame]:
     def window(events: pl.DataFrame, days: int | None = None) -> pl.LazyFrame:
-        past = pl.col("occurred_at") < cutoff
-        if days is not None:
-            past &= pl.col("occurred_at") >= cutoff - days * DAY_US
-        return events.lazy().filter(past)
+        return _window(events, cutoff, days)
 
-    def different(column: str, days: int) -> pl.Expr:
-        since = cutoff - days * DAY_US
-        before = pl.col(f"{column}.before")
-        first = before.is_null() | (before < since)
-        return ((pl.col("occurred_at") >= since) & first).sum()
-
-    value, gap = pl.col("value"), pl.col("gap")
+    value = pl.col("value")
     fruitful = pl.col("place").filter(value != 0).max()
     return [
         window(lines, 365)
         .group_by("code")
         .agg(
-            products_ordered_90d=different("product_id", 90),
-            products_ordered_365d=different("product_id", 365),
-            categories_ordered_365d=different("category", 365),
+            products_ordered_90d=_different("product_id", cutoff, 90),
+            products_ordered_365d=_different("product_id", cutoff, 365),
+            categories_ordered_365d=_different("category", cutoff, 365),
         ),
         window(views, 90)
         .group_by("code")
         .agg(
-            products_viewed_30d=different("product_id", 30),
-            products_viewed_90d=different("product_id", 90),
+            products_viewed_30d=_different("product_id", cutoff, 30),
+            products_viewed_90d=_different("product_id", cutoff, 90),
             median_viewed_value_90d=value.median(),
         ),
         window(orders, 365).group_by("code").agg(median_order_value_365d=value.median()),
@@ -104,21 +95,31 @@ def _plans(
             .then(pl.col("n"))
             .otherwise(pl.col("newest") - pl.col("fruitful")),
         ),
-        window(orders)
-        .group_by("code")
-        .agg(
-            gap.median().alias("order_gap_median"),
-            gap.std().alias("order_gap_sd"),
-            gap.max().alias("order_gap_longest"),
-        ),
-        window(logins)
-        .group_by("code")
-        .agg(
-            gap.median().alias("login_gap_median"),
-            gap.max().alias("login_gap_longest"),
-        ),
+        _gaps(window(orders), "order", ("median", "std", "max")),
+        _gaps(window(logins), "login", ("median", "max")),
         _spread(window(logins)),
     ]
+
+
+def _window(events: pl.DataFrame, cutoff: int, days: int | None) -> pl.LazyFrame:
+    past = pl.col("occurred_at") < cutoff
+    if days is not None:
+        past &= pl.col("occurred_at") >= cutoff - days * DAY_US
+    return events.lazy().filter(past)
+
+
+def _different(column: str, cutoff: int, days: int) -> pl.Expr:
+    since = cutoff - days * DAY_US
+    before = pl.col(f"{column}.before")
+    first = before.is_null() | (before < since)
+    return ((pl.col("occurred_at") >= since) & first).sum()
+
+
+def _gaps(events: pl.LazyFrame, name: str, statistics: Sequence[str]) -> pl.LazyFrame:
+    told = {"median": "median", "std": "sd", "max": "longest"}
+    gap = pl.col("gap")
+    found = [getattr(gap, each)().alias(f"{name}_gap_{told[each]}") for each in statistics]
+    return events.group_by("code").agg(found)
 
 
 def _seen_before(events: pl.DataFrame, *words: str) -> pl.DataFrame:

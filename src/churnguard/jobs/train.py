@@ -164,10 +164,7 @@ def train(
         progress=lambda done, of: progress("judging the recipe on past cutoffs", done, of),
     )
     progress("fitting on everything mature", 0, None)
-    model = fit(lesson.dataset, read, until_us=lesson.history.data_end)
-    shift = score_shift(model, lesson.dataset, judged)
-    if shift is not None:
-        shift.raise_if_odd()
+    model = _refitted(lesson, read, judged)
     progress("logging to MLflow", 0, None)
     taught = _Taught(recipe, read, lesson, model, judged, tuning)
     version, run_id, digest = _register(shop, taught, key)
@@ -189,6 +186,15 @@ def train(
         treatment=lesson.treatment,
         tuning=tuning,
     )
+
+
+def _refitted(lesson: Lesson, recipe: Recipe, judged: Backtest) -> TrainedModel:
+    """Return the model of everything mature; stop if it scores otherwise than what was judged."""
+    model = fit(lesson.dataset, recipe, until_us=lesson.history.data_end)
+    shift = score_shift(model, lesson.dataset, judged)
+    if shift is not None:
+        shift.raise_if_odd()
+    return model
 
 
 @dataclass(frozen=True)
