@@ -17,12 +17,12 @@ TEXT = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 BLOB = sa.LargeBinary()
 
 
-def _table(name: str, *parts: sa.Column[object] | sa.schema.SchemaItem) -> sa.Table:
+def table(name: str, *parts: sa.Column[object] | sa.schema.SchemaItem) -> sa.Table:
     """Make a table whose column types SQLite enforces, as PostgreSQL does."""
     return sa.Table(name, METADATA, *parts, sqlite_strict=True)
 
 
-def _number() -> sa.Column[object]:
+def number() -> sa.Column[object]:
     """Make the column that numbers rows in the order in which they were stored."""
     return sa.Column("seq", BIGINT, primary_key=True, autoincrement=True)
 
@@ -30,7 +30,7 @@ def _number() -> sa.Column[object]:
 event = sa.Table(
     "event",
     METADATA,
-    _number(),
+    number(),
     sa.Column("event_key", BLOB, nullable=False, unique=True),
     sa.Column("customer_key", BIGINT, nullable=False),
     sa.Column("payload_digest", BIGINT, nullable=False),
@@ -58,7 +58,7 @@ event = sa.Table(
 )
 """The log: the truth. ``event_key`` is kept for ever, so an id is accepted once for ever."""
 
-tally = _table(
+tally = table(
     "tally",
     sa.Column("event", TEXT, primary_key=True),
     sa.Column("events", BIGINT, nullable=False),
@@ -66,9 +66,9 @@ tally = _table(
 )
 """Events by name, and the newest ``occurred_at``; written with the events themselves."""
 
-conflict = _table(
+conflict = table(
     "conflict",
-    _number(),
+    number(),
     sa.Column("event_key", BLOB, nullable=False),
     sa.Column("payload_digest", BIGINT, nullable=False),
     sa.Column("customer_key", BIGINT, nullable=False, index=True),
@@ -78,16 +78,16 @@ conflict = _table(
 )
 """Events whose id came again with another payload; each other payload is kept once."""
 
-recipe = _table(
+recipe = table(
     "recipe",
-    _number(),
+    number(),
     sa.Column("text", TEXT, nullable=False, unique=True),
 )
 """How quarantined rows were read, as JSON; one row for thousands of quarantined ones."""
 
-quarantine = _table(
+quarantine = table(
     "quarantine",
-    _number(),
+    number(),
     sa.Column("row_id", TEXT, nullable=False, unique=True),
     sa.Column("source", TEXT, nullable=False),
     sa.Column("row_number", BIGINT, nullable=False),
@@ -97,7 +97,7 @@ quarantine = _table(
     sa.Column("recipe", BIGINT, sa.ForeignKey("recipe.seq"), nullable=False),
 )
 
-customer = _table(
+customer = table(
     "customer",
     sa.Column("customer_id", TEXT, primary_key=True),
     sa.Column("created_at", BIGINT),
@@ -111,9 +111,9 @@ customer = _table(
     sa.Column("exclude", BIGINT),
 )
 
-score_run = _table(
+score_run = table(
     "score_run",
-    _number(),
+    number(),
     sa.Column("run_id", TEXT, nullable=False, unique=True),
     sa.Column("as_of", BIGINT, nullable=False),
     sa.Column("created_at", BIGINT, nullable=False),
@@ -121,7 +121,7 @@ score_run = _table(
     sa.Column("customers", BIGINT, nullable=False),
 )
 
-score = _table(
+score = table(
     "score",
     sa.Column("run", BIGINT, sa.ForeignKey("score_run.seq"), primary_key=True),
     sa.Column("customer_id", TEXT, primary_key=True),
@@ -140,7 +140,7 @@ score = _table(
 )
 """One score a customer and batch: what lists filter and sort by, and the whole record as JSON."""
 
-decision = _table(
+decision = table(
     "decision",
     sa.Column("decision_id", TEXT, primary_key=True),
     sa.Column("customer_id", TEXT, nullable=False, index=True),
@@ -156,9 +156,9 @@ decision = _table(
 )
 """What was suggested, to whom, with which group and propensity; ``closed`` follows the outcomes."""
 
-outcome = _table(
+outcome = table(
     "outcome",
-    _number(),
+    number(),
     sa.Column(
         "decision_id", TEXT, sa.ForeignKey("decision.decision_id"), nullable=False, index=True
     ),
@@ -168,7 +168,7 @@ outcome = _table(
     sa.Column("note", TEXT, nullable=False),
 )
 
-ledger = _table(
+ledger = table(
     "ledger",
     sa.Column("sequence", BIGINT, primary_key=True, autoincrement=False),
     sa.Column("at", BIGINT, nullable=False),
@@ -181,9 +181,9 @@ ledger = _table(
 )
 """Champions, append-only: triggers refuse to change or delete an entry."""
 
-api_key = _table(
+api_key = table(
     "api_key",
-    _number(),
+    number(),
     sa.Column("key_id", TEXT, nullable=False, unique=True),
     sa.Column("name", TEXT, nullable=False),
     sa.Column("scopes", TEXT, nullable=False),
@@ -191,9 +191,11 @@ api_key = _table(
     sa.Column("created_at", BIGINT, nullable=False),
     sa.Column("expires_at", BIGINT),
     sa.Column("revoked_at", BIGINT),
+    sa.Column("last_used_at", BIGINT),
+    sa.Column("replaces", TEXT),
 )
 
-history_export = _table(
+history_export = table(
     "history_export",
     sa.Column("last_seq", BIGINT, primary_key=True, autoincrement=False),
     sa.Column("first_seq", BIGINT, nullable=False),
@@ -201,7 +203,7 @@ history_export = _table(
 )
 """Which stretches of the log stand in Parquet; the largest ``last_seq`` is the watermark."""
 
-meta = _table(
+meta = table(
     "meta",
     sa.Column("name", TEXT, primary_key=True),
     sa.Column("value", TEXT, nullable=False),

@@ -15,7 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from churnguard.errors import StoreError
-from churnguard.store import tables
+from churnguard.store import service_tables, tables
 from churnguard.store.database import REVISIONS, open_database, reading, writing
 
 ADDRESS = "sqlite:///data/shop.db"
@@ -29,7 +29,8 @@ def engine(tmp_path):
 
 
 def test_a_store_is_made_with_the_schema_that_the_adapters_state(engine):
-    """The migrations lead to exactly the tables of ``store/tables.py``."""
+    """The migrations lead to exactly the tables of ``tables.py`` and ``service_tables.py``."""
+    assert service_tables.job.name in tables.METADATA.tables
     with reading(engine) as connection:
         assert compare_metadata(MigrationContext.configure(connection), tables.METADATA) == []
 

@@ -1,0 +1,73 @@
+"""The port for events: the one door in, and every way to read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from churnguard.store.records import Appended, QuarantinedRow
+
+
+class EventStore(Protocol):
+    """The one door for events, and where they are read from."""
+
+    def append(
+        self,
+        events: pa.Table,
+        *,
+        rejected: Sequence[QuarantinedRow] = (),
+        mends: Sequence[str | None] = (),
+    ) -> Appended:
+        """Store canonical events (``EVENT_SCHEMA``) durably; the same id twice is a duplicate.
+
+        ``rejected`` rows go to the quarantine. ``mends`` names, event by event, the quarantined
+        row that it mends, if any; that row leaves the quarantine unless the event is a conflict.
+        All of a call is one transaction: everything is stored, or nothing.
+        """
+
+    def quarantine(self, rows: Sequence[QuarantinedRow]) -> int:
+        """Keep rejected rows; return how many were not there before."""
+
+    def quarantined(
+        self, *, reason: str | None = None, limit: int | None = None
+    ) -> list[QuarantinedRow]:
+        """Return rows in quarantine, oldest first."""
+
+    def quarantine_counts(self) -> Mapping[str, int]:
+        """Return how many rows are in quarantine, by reason."""
+
+    def release(self, row_ids: Sequence[str]) -> int:
+        """Take rows out of quarantine, after a replay accepted them."""
+
+    def conflicts(self, *, limit: int | None = None) -> list[dict[str, Any]]:
+        """Return events whose id came again with another payload: id, first seen, both payloads."""
+
+    def events_of(self, customer_ids: Sequence[str]) -> pa.Table:
+        """Return all events of some customers (canonical), straight from the store."""
+
+    def has_customer(self, customer_id: str) -> bool:
+        """Tell whether the customer has an event or a row in the customer book."""
+
+    def history(self) -> pa.Table:
+        """Return the whole log (canonical): Parquet history plus the store's tail."""
+
+    def partitions(self) -> Iterator[pa.Table]:
+        """Yield the log in partitions; all events of a customer are in one partition."""
+
+    def export(self) -> int:
+        """Bring the Parquet history up to date; return the events written."""
+
+    def event_counts(self) -> Mapping[str, int]:
+        """Return how many events there are, by event name."""
+
+    def data_through(self, before: datetime | None = None) -> datetime | None:
+        """Return the instant of the newest event, of those known before an instant if given."""
+
+    def put_customers(self, customers: pa.Table) -> Appended:
+        """Store the customer book; an unchanged row is a duplicate, a changed one is accepted."""
+
+    def customers(self, customer_ids: Sequence[str] | None = None) -> pa.Table:
+        """Return the customer book: see ``events.customers.CUSTOMER_SCHEMA``."""

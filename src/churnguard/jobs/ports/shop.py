@@ -1,0 +1,29 @@
+"""One opened project: what every job is handed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from churnguard.clock import Clock, system_clock
+from churnguard.jobs.ports.events import EventStore
+from churnguard.jobs.ports.keys import KeyStore
+from churnguard.jobs.ports.models import Ledger, ModelRegistry
+from churnguard.jobs.ports.scores import ScoreStore
+from churnguard.project.settings import Settings
+
+
+@dataclass(frozen=True)
+class Shop:
+    """One opened project: its settings and the adapters that ``bootstrap`` chose."""
+
+    root: Path
+    settings: Settings
+    events: EventStore
+    scores: ScoreStore
+    ledger: Ledger
+    keys: KeyStore
+    registry: Callable[[], ModelRegistry]
+    clock: Clock = system_clock
+    environ: Mapping[str, str] = field(default_factory=dict)
