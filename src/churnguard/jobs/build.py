@@ -10,13 +10,14 @@ from typing import Any
 import pyarrow as pa
 
 from churnguard.clock import iso, to_us
-from churnguard.errors import InvalidRequest, NotEnoughHistory
+from churnguard.errors import InvalidRequest
 from churnguard.features.coverage import carried_by
+from churnguard.jobs.lesson import refuse_unseen
 from churnguard.jobs.population import shop_population
 from churnguard.jobs.ports import Progress, Shop, silent
-from churnguard.jobs.snapshots import History, labelled_table, read_history, take_snapshots
+from churnguard.jobs.snapshots import labelled_table, read_history, take_snapshots
 from churnguard.jobs.write_table import write_table
-from churnguard.labels import LABELS, ORDER_GAP
+from churnguard.labels import label_named
 from churnguard.project.layout import Layout
 from churnguard.project.loader import load_catalogue
 
@@ -26,7 +27,7 @@ def build_to(
     cutoffs: Sequence[datetime],
     out: Path,
     *,
-    label: str = ORDER_GAP,
+    label: str | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Build rows into a Parquet (or CSV) file and return a summary of them.
@@ -60,7 +61,7 @@ def build(
     shop: Shop,
     cutoffs: Sequence[datetime],
     *,
-    label: str = ORDER_GAP,
+    label: str | None = None,
     progress: Progress = silent,
 ) -> tuple[pa.Table, dict[str, str]]:
     """Build rows of all eligible customers.
@@ -72,7 +73,8 @@ def build(
     cutoffs : sequence of datetime
         Instants to look back from.
     label : str
-        What churned means: ``order_gap`` (no order) or ``subscription`` (ended, not renewed).
+        What churned means, see :func:`churnguard.labels.label_named`; as the project's settings
+        say when not given.
     progress : callable
         Told what is being done.
 
@@ -90,17 +92,15 @@ def build(
     InvalidRequest
         If no cutoff is given, or there is no such label.
     NotEnoughHistory
-        If there are no events, or none of the kinds that the label looks at.
+        If there are no events, or none of the kinds that a label looks at that was asked for.
     """
     if not cutoffs:
         raise InvalidRequest("There is no cutoff to build rows for.", hint="Say --cutoff T.")
-    if label not in LABELS:
-        raise InvalidRequest(
-            f"There is no label '{label}'.", hint=f"There are {' and '.join(LABELS)}."
-        )
     settings = shop.settings
+    meaning = label_named(label or settings.label)
     history = read_history(shop, known_before=shop.clock(), progress=progress)
-    _refuse_without(LABELS[label].needs, history)
+    if label is not None:
+        refuse_unseen(meaning, history.event_counts)
     catalogue, left_out = carried_by(load_catalogue(Layout(shop.root)), history.timelines)
     instants = sorted({to_us(cutoff) for cutoff in cutoffs})
     population = shop_population(shop, history.timelines, instants)
@@ -112,15 +112,6 @@ def build(
         horizon_days=settings.horizon_days,
         look_back_days=settings.look_back_days,
         progress=progress,
-        label=label,
+        label=meaning.name,
     )
     return labelled_table(snapshots.rows, snapshots.churned, snapshots.mature), left_out
-
-
-def _refuse_without(events: Sequence[str], history: History) -> None:
-    """Refuse a label whose events the shop does not have; without orders nobody is eligible."""
-    if events != LABELS[ORDER_GAP].needs and not any(history.event_counts.get(e) for e in events):
-        raise NotEnoughHistory(
-            f"The history has none of the events that this label looks at: {', '.join(events)}.",
-            hint="Ingest them, or leave --label out to look at orders.",
-        )

@@ -10,10 +10,12 @@ from churnguard.clock import end_of_local_day, iso, to_us
 from churnguard.errors import InvalidRequest, NotEnoughHistory
 from churnguard.features.coverage import carried_with
 from churnguard.features.population import Population, fit_histories, grid_instants
+from churnguard.jobs.lesson import refuse_unseen
 from churnguard.jobs.population import stored_population
 from churnguard.jobs.ports import Engine, Progress, Shop, silent
 from churnguard.jobs.snapshots import LABEL, not_to_be_profiled
 from churnguard.jobs.tasks import Known, OrderHistories, SnapshotRows, Survey
+from churnguard.labels import label_named
 from churnguard.project.layout import Layout
 from churnguard.project.loader import load_catalogue
 from churnguard.project.parcel import Parcel
@@ -25,6 +27,7 @@ def build_on(
     *,
     cutoffs: Sequence[datetime],
     out: str,
+    label: str | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Build rows into a folder of Parquet files and return a summary of them.
@@ -41,23 +44,28 @@ def build_on(
         Instants to look back from.
     out : str
         A folder, or a URI that the engine can write to; rows are sorted by (cutoff, customer).
+    label : str, optional
+        What churned means, as in :func:`churnguard.jobs.build.build`.
     progress : callable
         Told what is being done.
 
     Raises
     ------
     InvalidRequest
-        If no cutoff is given.
+        If no cutoff is given, or there is no such label.
     NotEnoughHistory
-        If there are no events.
+        If there are no events, or none of the kinds that a label looks at that was asked for.
     """
     if not cutoffs:
         raise InvalidRequest("There is no cutoff to build rows for.", hint="Say --cutoff T.")
     settings, layout = shop.settings, Layout(shop.root)
+    meaning = label_named(label or settings.label)
     known = Known(shop.clock(), tuple(not_to_be_profiled(shop)))
     instants = sorted({to_us(cutoff) for cutoff in cutoffs})
     progress("counting events", 0, None)
     counts, empty, newest = _survey(engine, known)
+    if label is not None:
+        refuse_unseen(meaning, counts)
     catalogue, left_out = carried_with(load_catalogue(layout), counts, empty)
     progress("fitting the population", 0, None)
     population = _population(engine, shop, known, instants)
@@ -71,6 +79,7 @@ def build_on(
         horizon_days=settings.horizon_days,
         look_back_days=settings.look_back_days,
         data_end=to_us(end_of_local_day(newest, settings.timezone)),
+        label=meaning.name,
     )
     written = engine.write(task, out, order_by=("cutoff", "customer_id"))
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +16,7 @@ from churnguard.features.population import Population
 from churnguard.jobs.population import shop_population
 from churnguard.jobs.ports import Progress, Shop
 from churnguard.jobs.snapshots import History, read_history, take_snapshots
+from churnguard.labels import Label, label_named
 from churnguard.policy.rules import SignalTable
 from churnguard.policy.segments import segments
 from churnguard.policy.value import mean_spend
@@ -115,7 +117,7 @@ def prepare_lesson(
     """
     settings = shop.settings
     history = read_history(shop, known_before=until, progress=progress)
-    _refuse_without_orders(history)
+    refuse_unseen(label_named(settings.label), history.event_counts)
     carried, left_out = carried_by(catalogue, history.timelines)
     plan = plan_cutoffs(
         recipe.cutoffs,
@@ -134,6 +136,7 @@ def prepare_lesson(
         horizon_days=settings.horizon_days,
         look_back_days=settings.look_back_days,
         progress=progress,
+        label=settings.label,
     )
     dataset = Dataset(
         X=snapshots.rows.values,
@@ -159,12 +162,21 @@ def prepare_lesson(
     )
 
 
-def _refuse_without_orders(history: History) -> None:
-    if not history.event_counts.get("order_completed"):
-        known = ", ".join(sorted(history.event_counts))
+def refuse_unseen(label: Label, event_counts: Mapping[str, int]) -> None:
+    """Refuse a label that looks at events of which a history has none.
+
+    Raises
+    ------
+    NotEnoughHistory
+        If none of them occurs.
+    """
+    if not any(event_counts.get(event) for event in label.needs):
+        known, wanted = ", ".join(sorted(event_counts)), " or ".join(label.needs)
         raise NotEnoughHistory(
-            f"The history has no orders, only {known}: without them nobody can be seen to churn.",
-            hint="See whether they were set aside: 'churnguard quarantine list'.",
+            f"The history has no {wanted} events, only {known}: by the label '{label.name}' nobody "
+            "can be seen to churn.",
+            hint="See whether they were set aside ('churnguard quarantine list'), or choose "
+            "another label in churnguard.toml.",
         )
 
 

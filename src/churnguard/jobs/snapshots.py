@@ -19,7 +19,7 @@ from churnguard.features.build import FeatureRows, build_features
 from churnguard.features.catalogue import Catalogue
 from churnguard.features.population import Population
 from churnguard.jobs.ports import Progress, Shop
-from churnguard.labels import LABELS, ORDER_GAP, Label, mature
+from churnguard.labels import ORDER_GAP, Label, label_named, mature
 
 _THREADS = 2
 
@@ -140,7 +140,7 @@ def take_snapshots(
     progress : callable
         Told what is being done.
     label : str
-        One of :data:`churnguard.labels.LABELS`.
+        See :func:`churnguard.labels.label_named`.
     """
 
     def of(timeline: Timeline) -> tuple[FeatureRows, NDArray[np.bool_]]:
@@ -204,7 +204,7 @@ def snapshot_rows(
     label: str = ORDER_GAP,
 ) -> tuple[FeatureRows, NDArray[np.bool_]]:
     """Build the rows of one partition's eligible customers, and tell who churned after."""
-    meaning = LABELS[label]
+    meaning = label_named(label)
     customers, instants = _eligible_rows(timeline, meaning, cutoffs, look_back_days)
     rows = build_features(timeline, catalogue, customers, instants, population=population)
     return rows, meaning.churned(timeline, customers, instants, horizon_days)

@@ -35,7 +35,7 @@ from churnguard.jobs.snapshots import (
     labelled_table,
     snapshot_rows,
 )
-from churnguard.labels.order_gap import mature
+from churnguard.labels import ORDER_GAP, mature
 from churnguard.policy.playbook import Playbook, read_playbook
 from churnguard.project.loader import load_catalogue, load_own_signals
 from churnguard.project.parcel import Parcel
@@ -146,6 +146,7 @@ class SnapshotRows:
     horizon_days: int
     look_back_days: int
     data_end: int
+    label: str = ORDER_GAP
     columns: ClassVar[Sequence[str]] = SIGNAL_COLUMNS
 
     @property
@@ -171,6 +172,7 @@ class SnapshotRows:
             population=self.population,
             horizon_days=self.horizon_days,
             look_back_days=self.look_back_days,
+            label=self.label,
         )
         return labelled_table(rows, gone, mature(rows.cutoffs, self.horizon_days, self.data_end))
 

@@ -1,7 +1,8 @@
 """The label: a customer has churned who places no order in the horizon after the cutoff.
 
 Who is eligible is decided by what was known at the cutoff, by both clocks; what happened afterwards
-by when it occurred. Horizons and look-backs are half-open and whole days of 86,400 s.
+by when it occurred. Horizons and look-backs are half-open and whole days of 86,400 s. Where another
+event than the order shows that a customer is there, such as a login, ``event`` names it.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from churnguard.events.timeline import Timeline
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
 
-_ORDER = "order_completed"
+ORDER = "order_completed"
 
 
-def eligible(timeline: Timeline, cutoff_us: int, look_back_days: int) -> Codes:
+def eligible(
+    timeline: Timeline, cutoff_us: int, look_back_days: int, *, event: str = ORDER
+) -> Codes:
     """Return the customers with an order in ``[T - look-back, T)`` that was known at ``T``.
 
     Parameters
@@ -30,13 +33,15 @@ def eligible(timeline: Timeline, cutoff_us: int, look_back_days: int) -> Codes:
         ``T``, microseconds UTC.
     look_back_days : int
         How recent an order must be.
+    event : str
+        What counts as one.
 
     Returns
     -------
     ndarray of int32
         Customer codes, rising.
     """
-    orders = timeline.track(_ORDER)
+    orders = timeline.track(event)
     recent = (orders.occurred >= cutoff_us - look_back_days * DAY_US) & (
         orders.occurred < cutoff_us
     )
@@ -46,7 +51,12 @@ def eligible(timeline: Timeline, cutoff_us: int, look_back_days: int) -> Codes:
 
 
 def churned(
-    timeline: Timeline, customers: Codes, cutoffs: Ints, horizon_days: int
+    timeline: Timeline,
+    customers: Codes,
+    cutoffs: Ints,
+    horizon_days: int,
+    *,
+    event: str = ORDER,
 ) -> NDArray[np.bool_]:
     """Tell which rows have no order in ``[T, T + horizon)``.
 
@@ -60,13 +70,15 @@ def churned(
         ``T`` of each row, microseconds UTC.
     horizon_days : int
         How far ahead the label looks.
+    event : str
+        What counts as an order.
 
     Returns
     -------
     ndarray of bool, shape (n,)
         To be believed only where :func:`mature` says so.
     """
-    orders = timeline.track(_ORDER)
+    orders = timeline.track(event)
     begin = orders.first_at(customers, cutoffs)
     end = orders.first_at(customers, cutoffs + horizon_days * DAY_US)
     return np.asarray(begin == end)

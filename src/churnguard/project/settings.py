@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from churnguard.errors import InvalidRequest, ProjectError
+from churnguard.labels import ORDER_GAP, label_named
 from churnguard.project.layout import Layout
 
 SETTINGS_FILE = "churnguard.toml"
@@ -36,9 +37,11 @@ class Settings(BaseModel):
         ISO 4217 code; events in another currency are quarantined.
     margin : float
         Contribution margin, the share of net spend that is earned; between 0 and 1.
+    label : str
+        What churn is; see :func:`churnguard.labels.label_named`.
     horizon_days, look_back_days : int
-        Churn is "no order in the next ``horizon_days``", for customers with an order in the last
-        ``look_back_days``.
+        By the label ``order_gap``, churn is "no order in the next ``horizon_days``", for customers
+        with an order in the last ``look_back_days``.
     bands : tuple of two floats
         Risks at which ``medium`` and ``high`` begin.
     store : str
@@ -62,6 +65,7 @@ class Settings(BaseModel):
     margin: float = Field(0.3, gt=0, le=1)
     week_start: Literal["monday", "saturday", "sunday"] = "monday"
     holidays: tuple[str, ...] = ()
+    label: str = ORDER_GAP
     horizon_days: int = Field(90, ge=1, le=730)
     look_back_days: int = Field(365, ge=7, le=3650)
     bands: tuple[float, float] = (0.33, 0.66)
@@ -79,6 +83,14 @@ class Settings(BaseModel):
             raise ValueError("is not an IANA time zone such as Europe/London")
         ZoneInfo(zone)
         return zone
+
+    @field_validator("label")
+    @classmethod
+    def _known_label(cls, label: str) -> str:
+        try:
+            return label_named(label).name
+        except InvalidRequest as error:
+            raise ValueError(f"is not a label. {error.hint.rstrip('.')}") from error
 
     @field_validator("currency")
     @classmethod

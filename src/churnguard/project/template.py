@@ -29,6 +29,7 @@ name = {name}
 timezone = "{timezone}"      # IANA name; naive times are read in it and days begin in it
 currency = "{currency}"           # ISO 4217; events in another currency are quarantined
 margin = 0.3               # share of net spend that is earned
+label = "order_gap"        # what churn is; "activity" and "subscription": docs/horizon.md
 horizon_days = 90          # churn: no order in the next so many days
 look_back_days = 365       # for customers with an order in the last so many days
 bands = [0.33, 0.66]       # risks at which "medium" and "high" begin

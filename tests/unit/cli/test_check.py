@@ -74,7 +74,7 @@ def test_logins_only(run, told, tmp_path: Path):
     assert "there is no row to check" in proof.err
     trained = run("train")
     assert trained.code == 1
-    assert "has no orders, only signed_in" in trained.err
+    assert "has no order_completed events, only signed_in" in trained.err
 
 
 def test_orders_without_a_value(run, told, tmp_path: Path):

@@ -102,9 +102,9 @@ def test_a_shop_without_subscriptions_has_nobody():
     assert subscribed(service()) == []
 
 
-def test_both_labels_answer_the_same_questions():
+def test_all_labels_answer_the_same_questions():
     """They stand in one registry, and maturity is one for all."""
-    assert set(LABELS) == {"order_gap", "subscription"}
+    assert set(LABELS) == {"order_gap", "subscription", "activity"}
     assert subscription.mature is order_gap.mature
     for label in LABELS.values():
         nobody = label.eligible(service(), T * DAY_US, 90)

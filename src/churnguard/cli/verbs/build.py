@@ -29,11 +29,14 @@ def build(
     format: Format = None,  # noqa: A002 - the option's name
     horizon: Horizon = None,
     label: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="What churned means: order_gap (no order) or subscription (ended, not renewed)."
+            metavar="LABEL",
+            help="What churned means: order_gap (no order), subscription (ended, not renewed), "
+            "activity (no sign-in), activity:EVENT.",
+            show_default="the project's",
         ),
-    ] = "order_gap",
+    ] = None,
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -46,20 +49,17 @@ def build(
     from churnguard.bootstrap import open_engine, open_shop
     from churnguard.cli.progress import progress
     from churnguard.clock import parse_instant
-    from churnguard.errors import InvalidRequest
     from churnguard.jobs.build import build_to
     from churnguard.jobs.build_on import build_on
 
     shop = open_shop(project, horizon_days=horizon)
     cutoffs = [parse_instant(text, shop.settings.timezone) for text in cutoff]
-    if engine != "local" and label != "order_gap":
-        raise InvalidRequest("--label is for the local engine.", hint="Leave --engine out.")
     with progress(as_json=as_json) as report:
         where = open_engine(engine, shop, events=events, format=format)
         summary = (
             build_to(shop, cutoffs, Path(out), label=label, progress=report)
             if where is None
-            else build_on(where, shop, cutoffs=cutoffs, out=out, progress=report)
+            else build_on(where, shop, cutoffs=cutoffs, out=out, label=label, progress=report)
         )
     lines = [f"{out}: {summary['rows']:,} rows of {summary['columns']} signals"]
     lines += [f"left out: {family} ({why})" for family, why in summary["left_out"].items()]
