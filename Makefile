@@ -10,7 +10,7 @@ JOBS ?= 2
 # What is imported is compiled once and kept, also where the surroundings ask for the opposite.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint format slow spark bench docs lock wheel clean
+.PHONY: demo test lint format slow faults spark bench docs lock wheel clean
 
 demo: $(READY)  ## simulate a shop, train, score, and serve its page until Ctrl-C (30 minutes at most)
 	@$(BIN)/churnguard demo
@@ -20,6 +20,9 @@ test: $(READY)  ## all tests but the slow ones
 
 slow: $(READY)  ## the slow tests as well
 	@$(BIN)/pytest -q -n $(JOBS) --dist loadgroup --run-slow
+
+faults: $(READY)  ## kills, full disks, broken networks: half an hour and more
+	@$(BIN)/pytest -q tests/faults --run-chaos
 
 spark: $(READY) .spark  ## the tests that need Spark: Java 17 or later, and 480 MB in .spark/
 	@PYTHONPATH=.spark $(BIN)/pytest -q -m spark

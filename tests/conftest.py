@@ -42,11 +42,16 @@ RESOURCES = {
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--run-slow", action="store_true", help="run tests marked slow as well")
+    parser.addoption(
+        "--run-chaos", action="store_true", help="run the long tests of faults as well"
+    )
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("slow") and not item.config.getoption("--run-slow"):
         pytest.skip("slow: run with --run-slow")
+    if item.get_closest_marker("chaos") and not item.config.getoption("--run-chaos"):
+        pytest.skip("chaos: run with --run-chaos, or 'make faults'")
     required = {name for name in os.environ.get("CHURNGUARD_REQUIRE", "").split(",") if name}
     unknown = required - RESOURCES.keys()
     if unknown:

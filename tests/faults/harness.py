@@ -1,0 +1,197 @@
+"""Real servers to be hurt: started as a user starts them, killed as machines kill them.
+
+A test asks ``make_server`` (``conftest.py``) for a :class:`Server`, records in a :class:`History`
+what it sent and what it was told, and lets the history be checked against what the store holds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+import churnguard
+from churnguard.jobs.keys import create_key
+
+START_SECONDS = 60
+"""How long a server may take to answer on a machine that does other things as well."""
+
+
+def make_project(root: Path, *, scopes: Sequence[str] | None = None, **environ: str) -> str:
+    """Make a project without events or model; return an API key with these scopes (all)."""
+    churnguard.create_project(root)
+    shop = churnguard.open_shop(root, environ=environ)
+    return create_key(shop, "faults", scopes)[1]
+
+
+def stored_ids(root: Path, **environ: str) -> list[str]:
+    """Return the ids of all events in a project's store, each as often as it is there."""
+    shop = churnguard.open_shop(root, environ=environ)
+    ids: list[str] = shop.events.history()["event_id"].to_pylist()
+    return ids
+
+
+class Server:
+    """``churnguard serve`` as a process of its own, on a free port of 127.0.0.1.
+
+    Parameters
+    ----------
+    root : Path
+        The project.
+    key : str
+        Sent with every request of :meth:`client`.
+    environ : mapping
+        Variables that the process is given beside those of the test.
+    words : sequence of str
+        Further words of the command.
+    under : sequence of str
+        A program that runs it, such as ``("strace", "-f", ...)``.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        key: str,
+        *,
+        environ: Mapping[str, str] | None = None,
+        words: Sequence[str] = (),
+        under: Sequence[str] = (),
+    ) -> None:
+        self.root = root
+        self.key = key
+        self.environ = dict(environ or {})
+        self.words = tuple(words)
+        self.under = tuple(under)
+        self.process: subprocess.Popen[bytes] | None = None
+        self.url = ""
+        self._starts = 0
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.kill()
+
+    def start(self, *, wait: bool = True) -> Self:
+        """Start it, and wait until it answers (``wait``)."""
+        assert self.process is None, "it runs already"
+        self._starts += 1
+        folder = self.root / ".process"
+        folder.mkdir(exist_ok=True)
+        self._told, self._log = folder / f"{self._starts}.out", folder / f"{self._starts}.err"
+        command = [*self.under, sys.executable, "-m", "churnguard.cli", "serve"]
+        command += ["--project", str(self.root), "--port", "0", "--json", *self.words]
+        with self._told.open("wb") as out, self._log.open("wb") as err:
+            self.process = subprocess.Popen(
+                command,
+                stdout=out,
+                stderr=err,
+                env=os.environ | self.environ,
+                start_new_session=True,  # what runs it, as strace, ends with it
+            )
+        self.url = self._read_url()
+        if wait:
+            self._wait_until_live()
+        return self
+
+    def kill(self) -> None:
+        """End it as a power cut would: SIGKILL, now."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+    def stop(self, *, seconds: float = 30) -> int:
+        """Ask it to end (SIGTERM); return its exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(timeout=seconds)
+        self.process = None
+        return code
+
+    def client(self, *, timeout: float = 30) -> httpx.Client:
+        """Return a client that sends the key."""
+        headers = {"Authorization": f"Bearer {self.key}"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=timeout)
+
+    @property
+    def log(self) -> str:
+        """What it wrote on stderr since its last start."""
+        return self._log.read_text(errors="replace")
+
+    def _read_url(self) -> str:
+        for _ in _until(START_SECONDS):
+            try:
+                return str(json.loads(self._told.read_text())["api"]).removesuffix("/v1")
+            except ValueError:
+                assert self.process is not None
+                assert self.process.poll() is None, f"it did not start: {self.log}"
+        raise AssertionError(f"it told no address: {self.log}")
+
+    def _wait_until_live(self) -> None:
+        for _ in _until(START_SECONDS):
+            try:
+                if httpx.get(f"{self.url}/livez", timeout=START_SECONDS).status_code == 200:
+                    return
+            except httpx.TransportError:
+                assert self.process is not None
+                assert self.process.poll() is None, f"it ended: {self.log}"
+        raise AssertionError(f"it does not answer: {self.log}")
+
+
+def _until(seconds: float) -> Iterable[None]:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        yield None
+        time.sleep(0.01)
+
+
+class History:
+    """What clients sent, and what they were told; checked when all is over.
+
+    An id that was sent and not acknowledged is open: it may be stored or not.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.sent: set[str] = set()
+        self.acknowledged: set[str] = set()
+
+    def sending(self, ids: Iterable[str]) -> None:
+        """Record ids before they leave."""
+        with self._lock:
+            self.sent |= set(ids)
+
+    def told(self, ids: Iterable[str]) -> None:
+        """Record ids that the service said it has."""
+        with self._lock:
+            self.acknowledged |= set(ids)
+
+    def check(self, stored: Iterable[str]) -> None:
+        """Hold acknowledged within stored within sent, and no id twice."""
+        counts = Counter(stored)
+        lost = self.acknowledged - counts.keys()
+        invented = counts.keys() - self.sent
+        twice = {one for one, times in counts.items() if times > 1}
+        assert not lost, f"{len(lost)} of {len(self.acknowledged)} acknowledged events are lost"
+        assert not invented, f"{len(invented)} events are stored that nobody sent"
+        assert not twice, f"{len(twice)} events are stored more than once"
