@@ -159,14 +159,15 @@ restriction = table(
 standing = table(
     "standing",
     sa.Column("customer_id", TEXT, primary_key=True),
-    sa.Column("as_of", BIGINT, nullable=False),
+    sa.Column("as_of", BIGINT, primary_key=True),
     sa.Column("band", TEXT),
     sa.Column("margin", REAL),
     sa.Column("bundle", TEXT),
     sa.Column("frozen", BIGINT, nullable=False, server_default="0"),
     sa.Column("document", TEXT, nullable=False),
 )
-"""Where the risk watch last saw each customer; ``frozen`` once the outcome is known."""
+"""Where the risk watch last saw each customer: one a customer that is not ``frozen``, and those
+whose outcome is known, which stay as they were."""
 
 score_change = table(
     "score_change",

@@ -194,7 +194,7 @@ def _create_watch() -> None:
     op.create_table(
         "standing",
         sa.Column("customer_id", TEXT, primary_key=True),
-        sa.Column("as_of", BIGINT, nullable=False),
+        sa.Column("as_of", BIGINT, primary_key=True),
         sa.Column("band", TEXT),
         sa.Column("margin", REAL),
         sa.Column("bundle", TEXT),
