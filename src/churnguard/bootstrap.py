@@ -42,6 +42,7 @@ def open_shop(
     StoreError
         If the store cannot be opened.
     """
+    from churnguard.store.changes import SqlChanges
     from churnguard.store.database import open_database
     from churnguard.store.events import SqlEventStore
     from churnguard.store.keys import SqlKeyStore
@@ -62,6 +63,7 @@ def open_shop(
         root=layout.root,
         settings=settings,
         events=SqlEventStore(engine, layout.data / "events"),
+        changes=SqlChanges(engine),
         scores=SqlScoreStore(engine),
         ledger=SqlLedger(engine),
         keys=SqlKeyStore(engine),

@@ -10,7 +10,8 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from churnguard.events.customers import CUSTOMER_SCHEMA
-from churnguard.store.database import insert_sql
+from churnguard.store.changes import BOOK_VERSION, raise_counter
+from churnguard.store.bulk import insert_many
 from churnguard.store.records import ACCEPTED, DUPLICATE, Appended
 from churnguard.store.tables import customer
 
@@ -31,8 +32,8 @@ def put(connection: sa.Connection, customers: pa.Table) -> Appended:
     if changed:
         fresh = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[1:])
         ending = f"ON CONFLICT (customer_id) DO UPDATE SET {fresh}"
-        sql = insert_sql(customer, _COLUMNS, connection.engine, ending=ending)
-        connection.exec_driver_sql(sql, list(changed.values()))
+        insert_many(connection, customer, _COLUMNS, list(changed.values()), ending=ending)
+        raise_counter(connection, BOOK_VERSION)
     accepted = int((outcomes == ACCEPTED).sum())
     return Appended(accepted, len(rows) - accepted, 0, outcomes)
 

@@ -42,6 +42,26 @@ class Appended:
 
 
 @dataclass(frozen=True)
+class LogPosition:
+    """How far a store is: nothing a score is made of has changed while this has not.
+
+    Attributes
+    ----------
+    epoch : str
+        Another one where the log itself was rewritten: nothing kept from before holds.
+    book : int
+        Rises with every change of the customer book.
+    events, outcomes : int
+        The number of the newest event, and of the newest outcome.
+    """
+
+    epoch: str
+    book: int
+    events: int
+    outcomes: int
+
+
+@dataclass(frozen=True)
 class QuarantinedRow:
     """One row that could not be accepted.
 

@@ -15,6 +15,7 @@ from churnguard.testing.builders import (
     build_run,
     build_score,
 )
+from churnguard.testing.changes import FakeChanges
 from churnguard.testing.engine import FakeEngine
 from churnguard.testing.event_store import FakeEventStore
 from churnguard.testing.golden_corpus import GOLDEN_ZONE, golden_corpus, golden_cutoffs
@@ -30,6 +31,7 @@ __all__ = [
     "MODEL",
     "NOON",
     "FakeChampion",
+    "FakeChanges",
     "FakeEngine",
     "FakeEventStore",
     "FakeKeyStore",

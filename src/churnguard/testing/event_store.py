@@ -41,8 +41,14 @@ class FakeEventStore:
         self._quarantined: dict[str, QuarantinedRow] = {}
         self._conflicts: list[dict[str, Any]] = []
         self._customers: dict[str, dict[str, Any]] = {}
+        self.book_version = 0
         if events is not None:
             self.append(events)
+
+    @property
+    def log(self) -> Mapping[str, Mapping[str, Any]]:
+        """The events by id, in the order in which they came."""
+        return self._events
 
     def append(
         self,
@@ -147,6 +153,7 @@ class FakeEventStore:
         """Store the customer book."""
         rows = customers.to_pylist()
         same = sum(self._customers.get(row["customer_id"]) == row for row in rows)
+        self.book_version += same < len(rows)
         self._customers |= {row["customer_id"]: row for row in rows}
         return Appended(accepted=len(rows) - same, duplicates=same, conflicts=0)
 

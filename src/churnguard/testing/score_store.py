@@ -56,6 +56,11 @@ class FakeScoreStore:
         self._runs: list[tuple[ScoreRun, dict[str, Score]]] = []
         self._decisions: dict[str, _Decision] = {}
 
+    @property
+    def outcome_count(self) -> int:
+        """How many outcomes were reported."""
+        return sum(len(decision.outcomes) for decision in self._decisions.values())
+
     def save_run(self, run: ScoreRun, scores: Sequence[Score]) -> None:
         """Store a batch and its decisions."""
         named = [_with_decision_id(score, run.run_id) for score in scores]

@@ -13,6 +13,7 @@ from churnguard.jobs.ports import ModelRegistry, Shop
 from churnguard.project.settings import Settings
 from churnguard.scoring.score import Score
 from churnguard.testing.builders import NOON, build_run
+from churnguard.testing.changes import FakeChanges
 from churnguard.testing.event_store import FakeEventStore
 from churnguard.testing.key_store import FakeKeyStore
 from churnguard.testing.ledger import FakeLedger
@@ -44,10 +45,12 @@ def fake_shop(
     batch = list(scores)
     if batch:
         store.save_run(build_run(customers=len(batch)), batch)
+    log = FakeEventStore(events)
     shop = Shop(
         root=Path(),
         settings=Settings.model_validate(SETTINGS),
-        events=FakeEventStore(events),
+        events=log,
+        changes=FakeChanges(log, store),
         scores=store,
         ledger=FakeLedger(),
         keys=FakeKeyStore(),

@@ -4,6 +4,7 @@ The records that cross them are in :mod:`churnguard.store.records`, and may be i
 Real adapters live in ``store/``, shipped fakes in ``testing/``; ``bootstrap.py`` chooses.
 """
 
+from churnguard.jobs.ports.changes import Changes
 from churnguard.jobs.ports.engine import Engine, Task
 from churnguard.jobs.ports.events import EventStore
 from churnguard.jobs.ports.keys import KeyStore
@@ -16,6 +17,7 @@ from churnguard.store.records import (
     Appended,
     AtRiskQuery,
     LedgerEntry,
+    LogPosition,
     Outcome,
     QuarantinedRow,
     RegisteredModel,
@@ -26,11 +28,13 @@ __all__ = [
     "ApiKey",
     "Appended",
     "AtRiskQuery",
+    "Changes",
     "Engine",
     "EventStore",
     "KeyStore",
     "Ledger",
     "LedgerEntry",
+    "LogPosition",
     "ModelRegistry",
     "Outcome",
     "Progress",

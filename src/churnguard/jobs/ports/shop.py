@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from churnguard.clock import Clock, system_clock
+from churnguard.jobs.ports.changes import Changes
 from churnguard.jobs.ports.events import EventStore
 from churnguard.jobs.ports.keys import KeyStore
 from churnguard.jobs.ports.models import Ledger, ModelRegistry
@@ -21,6 +22,7 @@ class Shop:
     root: Path
     settings: Settings
     events: EventStore
+    changes: Changes
     scores: ScoreStore
     ledger: Ledger
     keys: KeyStore

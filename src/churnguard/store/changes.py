@@ -1,0 +1,71 @@
+"""How far the store is: what caches follow, so that none of them is ever out of date.
+
+Events are numbered, and writers come one after another, so whoever knows the number of the newest
+one knows all. What is not a new event raises a counter in ``meta``, in the transaction that changed
+it: ``log_epoch`` where the log was rewritten, ``book_version`` where the customer book changed.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from churnguard.clock import from_us, to_us
+from churnguard.store.database import reading, value_marks
+from churnguard.store.records import LogPosition
+from churnguard.store.tables import event
+
+LOG_EPOCH = "log_epoch"
+BOOK_VERSION = "book_version"
+
+_MOST_TOUCHED = 20_000
+
+
+def raise_counter(connection: sa.Connection, name: str) -> None:
+    """Raise a counter, in the transaction of what it stands for."""
+    mark = value_marks(connection, 1)
+    connection.exec_driver_sql(
+        f"INSERT INTO meta (name, value) VALUES ({mark}, '1') ON CONFLICT (name) "
+        "DO UPDATE SET value = CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT)",
+        (name,),
+    )
+
+
+class SqlChanges:
+    """How far a store in SQL is.
+
+    Parameters
+    ----------
+    engine : sqlalchemy.Engine
+        From :func:`churnguard.store.database.open_database`.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        mark = value_marks(engine, 1)
+        counters = ", ".join(
+            f"(SELECT value FROM meta WHERE name = '{name}')" for name in (LOG_EPOCH, BOOK_VERSION)
+        )
+        self._position = (
+            f"SELECT {counters}, (SELECT max(seq) FROM event), (SELECT max(seq) FROM outcome), "
+            f"(SELECT occurred_at FROM event WHERE occurred_at < {mark} AND received_at < {mark} "
+            "ORDER BY occurred_at DESC LIMIT 1)"
+        )
+
+    def position(self, before: datetime) -> tuple[LogPosition, datetime | None]:
+        """Return how far the store is, and the newest event known before an instant."""
+        instant = to_us(before)
+        with reading(self._engine) as connection:
+            row = connection.exec_driver_sql(self._position, (instant, instant)).one()
+        epoch, book, events, outcomes, newest = row
+        position = LogPosition(epoch or "", int(book or 0), events or 0, outcomes or 0)
+        return position, None if newest is None else from_us(newest)
+
+    def touched(self, after: int, through: int) -> frozenset[str] | None:
+        """Return whose events are numbered above ``after`` up to ``through``; None if too many."""
+        if through - after > _MOST_TOUCHED:
+            return None
+        query = sa.select(event.c.customer_id).where(event.c.seq > after, event.c.seq <= through)
+        with reading(self._engine) as connection:
+            return frozenset(connection.execute(query.distinct()).scalars())

@@ -1,0 +1,47 @@
+"""How far stores in memory are, with the promises of the real port."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import islice
+
+from churnguard.jobs.ports import LogPosition
+from churnguard.testing.event_store import FakeEventStore
+from churnguard.testing.score_store import FakeScoreStore
+
+
+class FakeChanges:
+    """Follow an event store and a score store in memory.
+
+    Parameters
+    ----------
+    events : FakeEventStore
+        Its log, numbered from 1, and its customer book.
+    scores : FakeScoreStore
+        Its outcomes.
+
+    Examples
+    --------
+    >>> from churnguard.testing import NOON, FakeEventStore, build_events
+    >>> changes = FakeChanges(FakeEventStore(build_events()), FakeScoreStore())
+    >>> changes.position(NOON)[0]
+    LogPosition(epoch='', book=0, events=1, outcomes=0)
+    >>> changes.touched(0, 1)
+    frozenset({'C1'})
+    """
+
+    def __init__(self, events: FakeEventStore, scores: FakeScoreStore) -> None:
+        self._events = events
+        self._scores = scores
+
+    def position(self, before: datetime) -> tuple[LogPosition, datetime | None]:
+        """Return how far the stores are, and the newest event known before an instant."""
+        position = LogPosition(
+            "", self._events.book_version, len(self._events.log), self._scores.outcome_count
+        )
+        return position, self._events.data_through(before)
+
+    def touched(self, after: int, through: int) -> frozenset[str] | None:
+        """Return whose events are numbered above ``after`` up to ``through``."""
+        rows = islice(self._events.log.values(), after, through)
+        return frozenset(row["customer_id"] for row in rows)
