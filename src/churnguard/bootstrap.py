@@ -47,6 +47,7 @@ def open_shop(
     from churnguard.store.events import SqlEventStore
     from churnguard.store.keys import SqlKeyStore
     from churnguard.store.ledger import SqlLedger
+    from churnguard.store.replies import SqlReplyStore
     from churnguard.store.scores import SqlScoreStore
 
     layout = Layout(root.resolve())
@@ -67,6 +68,7 @@ def open_shop(
         scores=SqlScoreStore(engine),
         ledger=SqlLedger(engine),
         keys=SqlKeyStore(engine),
+        replies=SqlReplyStore(engine),
         registry=registry,
         clock=clock,
         environ=environ,

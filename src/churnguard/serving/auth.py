@@ -17,15 +17,9 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
 from churnguard.errors import AccessDenied
+from churnguard.jobs.keys import SCOPES
 from churnguard.jobs.ports import ApiKey, Shop
 from churnguard.serving.door import Door
-
-SCOPES = {
-    "scores:read": "read scores, the at-risk list and the model card",
-    "actions:write": "report what became of suggested actions",
-    "desk": "sign in at the desk",
-}
-"""Every scope there is, with what it allows."""
 
 TRUSTED_SECONDS = 2.0
 _MOST_TRUSTED = 1024

@@ -21,16 +21,20 @@ from starlette.responses import Response
 
 from churnguard import errors
 from churnguard.serving.auth import NotAuthenticated, ScopeMissing
+from churnguard.serving.idempotency import KeyMissing, KeyReused, StillRunning
 
 logger = logging.getLogger("churnguard.serving")
 
 TABLE: Mapping[type[Exception], tuple[int, str, str]] = {
     errors.InvalidRequest: (400, "invalid-request", "The request cannot be answered as put"),
+    KeyMissing: (400, "idempotency-key-missing", "The request needs an Idempotency-Key"),
     NotAuthenticated: (401, "not-authenticated", "A valid API key is needed"),
     ScopeMissing: (403, "scope-missing", "The API key lacks the scope"),
     errors.AccessDenied: (403, "access-denied", "This is not allowed"),
     errors.CustomerNotFound: (404, "customer-not-found", "The shop has no such customer"),
     errors.DecisionNotFound: (404, "decision-not-found", "The shop has no such decision"),
+    StillRunning: (409, "still-running", "The first such request is still running"),
+    KeyReused: (422, "idempotency-key-reused", "The key was used for another request"),
     errors.DataError: (422, "data-unusable", "The data cannot be used as it is"),
     errors.ModelNotFound: (503, "no-model", "There is no model that could answer"),
     errors.BundleMismatch: (503, "model-unusable", "The model cannot be used"),
@@ -102,7 +106,7 @@ def kinds() -> list[tuple[str, int, str]]:
     Examples
     --------
     >>> kinds()[0][:2]
-    ('invalid-request', 400)
+    ('idempotency-key-missing', 400)
     """
     ours = [(slug, status, title) for status, slug, title in TABLE.values()]
     theirs = [(slug, status, title) for status, (slug, title) in _SLUGS.items()]
@@ -167,7 +171,7 @@ def problem_of(error: Exception) -> Problem:
     inside = status >= HTTPStatus.INTERNAL_SERVER_ERROR and slug not in _TOLD
     if inside or not known:
         told = "The error has been logged; name the request id when you report it."
-        return Problem(status, slug, title, told)
+        return Problem(status, slug, title, told, headers=getattr(error, "headers", {}))
     assert isinstance(error, errors.ChurnGuardError)
     headers = getattr(error, "headers", {})
     return Problem(status, slug, title, error.message, hint=error.hint, headers=headers)

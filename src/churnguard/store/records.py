@@ -146,6 +146,17 @@ class ApiKey:
 
 
 @dataclass(frozen=True)
+class Reply:
+    """What was answered to a request with an idempotency key; ``running``: nothing yet."""
+
+    fingerprint: bytes
+    status: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    running: bool = False
+
+
+@dataclass(frozen=True)
 class RegisteredModel:
     """One version in the registry."""
 

@@ -22,6 +22,7 @@ from churnguard.testing.golden_corpus import GOLDEN_ZONE, golden_corpus, golden_
 from churnguard.testing.key_store import FakeKeyStore
 from churnguard.testing.ledger import FakeLedger
 from churnguard.testing.model import FakeChampion, FakeModel, FakeScorer
+from churnguard.testing.replies import FakeReplyStore
 from churnguard.testing.sample_shop import sample_shop
 from churnguard.testing.score_store import FakeScoreStore
 from churnguard.testing.shop import fake_shop
@@ -37,6 +38,7 @@ __all__ = [
     "FakeKeyStore",
     "FakeLedger",
     "FakeModel",
+    "FakeReplyStore",
     "FakeScoreStore",
     "FakeScorer",
     "build_action",

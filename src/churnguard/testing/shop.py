@@ -17,6 +17,7 @@ from churnguard.testing.changes import FakeChanges
 from churnguard.testing.event_store import FakeEventStore
 from churnguard.testing.key_store import FakeKeyStore
 from churnguard.testing.ledger import FakeLedger
+from churnguard.testing.replies import FakeReplyStore
 from churnguard.testing.score_store import FakeScoreStore
 
 SETTINGS = {"name": "Olive & Thyme", "currency": "ILS", "timezone": "Asia/Jerusalem"}
@@ -54,6 +55,7 @@ def fake_shop(
         scores=store,
         ledger=FakeLedger(),
         keys=FakeKeyStore(),
+        replies=FakeReplyStore(),
         registry=_no_registry,
         clock=lambda: NOON,
     )

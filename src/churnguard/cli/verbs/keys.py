@@ -20,7 +20,10 @@ def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Who or what will use the key.")],
     scope: Annotated[
         list[str] | None,
-        typer.Option(help="scores:read, actions:write, desk; may be repeated.", show_default="all"),
+        typer.Option(
+            help="Such as scores:read; may be repeated. See docs/security.md.",
+            show_default="all but the sensitive ones",
+        ),
     ] = None,
     project: Project = HERE,
     as_json: AsJson = False,

@@ -9,9 +9,13 @@ from churnguard.jobs.ports.engine import Engine, Task
 from churnguard.jobs.ports.events import EventStore
 from churnguard.jobs.ports.keys import KeyStore
 from churnguard.jobs.ports.models import Ledger, ModelRegistry
+from churnguard.jobs.ports.outbox import Courier, Outbox, Receipt
 from churnguard.jobs.ports.progress import Progress, silent
+from churnguard.jobs.ports.replies import ReplyStore
 from churnguard.jobs.ports.scores import ScoreStore
 from churnguard.jobs.ports.shop import Shop
+from churnguard.jobs.ports.watch import WatchStore
+from churnguard.jobs.ports.work import WorkBook
 from churnguard.store.records import (
     ApiKey,
     Appended,
@@ -21,28 +25,60 @@ from churnguard.store.records import (
     Outcome,
     QuarantinedRow,
     RegisteredModel,
+    Reply,
     ScoreRun,
+)
+from churnguard.store.service_records import (
+    Attempt,
+    Delivery,
+    DeliveryState,
+    Endpoint,
+    Job,
+    Lease,
+    Message,
+    Move,
+    Position,
+    ScoreChange,
+    Standing,
 )
 
 __all__ = [
     "ApiKey",
     "Appended",
     "AtRiskQuery",
+    "Attempt",
     "Changes",
+    "Courier",
+    "Delivery",
+    "DeliveryState",
+    "Endpoint",
     "Engine",
     "EventStore",
+    "Job",
     "KeyStore",
+    "Lease",
     "Ledger",
     "LedgerEntry",
     "LogPosition",
+    "Message",
     "ModelRegistry",
+    "Move",
+    "Outbox",
     "Outcome",
+    "Position",
     "Progress",
     "QuarantinedRow",
+    "Receipt",
     "RegisteredModel",
+    "Reply",
+    "ReplyStore",
+    "ScoreChange",
     "ScoreRun",
     "ScoreStore",
     "Shop",
+    "Standing",
     "Task",
+    "WatchStore",
+    "WorkBook",
     "silent",
 ]

@@ -11,6 +11,7 @@ from churnguard.jobs.ports.changes import Changes
 from churnguard.jobs.ports.events import EventStore
 from churnguard.jobs.ports.keys import KeyStore
 from churnguard.jobs.ports.models import Ledger, ModelRegistry
+from churnguard.jobs.ports.replies import ReplyStore
 from churnguard.jobs.ports.scores import ScoreStore
 from churnguard.project.settings import Settings
 
@@ -26,6 +27,7 @@ class Shop:
     scores: ScoreStore
     ledger: Ledger
     keys: KeyStore
+    replies: ReplyStore
     registry: Callable[[], ModelRegistry]
     clock: Clock = system_clock
     environ: Mapping[str, str] = field(default_factory=dict)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path
+from starlette.responses import Response
 
 from churnguard.jobs.record_outcome import record_outcome
 from churnguard.serving.actions.schemas import OutcomeAnswer, OutcomeRequest
 from churnguard.serving.answers import Json
 from churnguard.serving.auth import Actor
+from churnguard.serving.idempotency import MayRepeat
 from churnguard.serving.limits import SoundJsonRoute
 from churnguard.serving.problems import problem_responses
 
@@ -19,22 +21,22 @@ router = APIRouter(tags=["actions"], route_class=SoundJsonRoute)
 @router.post(
     "/v1/actions/{decision_id}/outcome",
     response_model=OutcomeAnswer,
-    responses=problem_responses(400, 401, 403, 404, 413, 422),
+    responses=problem_responses(400, 401, 403, 404, 409, 413, 422),
     summary="Report what became of a suggested action",
 )
 def post_outcome(
     caller: Actor,
+    once: MayRepeat,
     decision_id: Annotated[
         str, Path(description="action.decision_id of a score.", max_length=256, examples=["5e0c"])
     ],
     body: OutcomeRequest,
-) -> Json:
+) -> Response:
     """Add an outcome: all are kept and the newest counts. They teach which actions help."""
-    recorded = record_outcome(
-        caller.door.shop,
-        decision_id,
-        body.outcome,
-        actor=f"key:{caller.key.key_id}",
-        note=body.note,
-    )
-    return Json(recorded.to_dict())
+
+    def work() -> Response:
+        shop, actor = caller.door.shop, f"key:{caller.key.key_id}"
+        recorded = record_outcome(shop, decision_id, body.outcome, actor=actor, note=body.note)
+        return Json(recorded.to_dict())
+
+    return once.answer(caller, work)

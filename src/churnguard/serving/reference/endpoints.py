@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
-from churnguard.serving.auth import SCOPES
+from churnguard.jobs.keys import SCOPES
 from churnguard.serving.problems import kinds
 from churnguard.serving.reference.describe import describe
 
