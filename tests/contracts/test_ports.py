@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from importlib import import_module
@@ -36,18 +36,26 @@ MODULES = {
 }
 
 
-def _real(name: str, folder: Path) -> Any:
-    from churnguard.store.database import open_database
-
-    engine = open_database("sqlite:///shop.db", root=folder)
+def _real(name: str, engine: Any, folder: Path) -> Any:
     adapter = getattr(import_module(MODULES[name]), name)
     return adapter(engine, folder / "events") if name == "SqlEventStore" else adapter(engine)
 
 
-@pytest.fixture(params=["fake", "sqlite"])
-def make(request, tmp_path) -> Callable[[type, str], Any]:
-    """Make an empty adapter: the fake, or the real one over a new SQLite file."""
-    return lambda fake, real: fake() if request.param == "fake" else _real(real, tmp_path)
+@pytest.fixture(params=["fake", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def make(request, tmp_path) -> Iterator[Callable[[type, str], Any]]:
+    """Make an empty adapter: the fake, or the real one over SQLite or PostgreSQL."""
+    if request.param == "fake":
+        yield lambda fake, _: fake()
+        return
+    from churnguard.store.database import open_database, upgrade_database
+
+    url = "sqlite:///shop.db"
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres_url")
+        upgrade_database(url)
+    engine = open_database(url, root=tmp_path)
+    yield lambda _, real: _real(real, engine, tmp_path)
+    engine.dispose()
 
 
 class TestEventStore:

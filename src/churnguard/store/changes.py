@@ -12,7 +12,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from churnguard.clock import from_us, to_us
-from churnguard.store.database import reading, value_marks
+from churnguard.store.bulk import value_marks
+from churnguard.store.database import reading
 from churnguard.store.records import LogPosition
 from churnguard.store.tables import event
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from churnguard.events.customers import CUSTOMER_SCHEMA
-from churnguard.store.changes import BOOK_VERSION, raise_counter
 from churnguard.store.bulk import insert_many
+from churnguard.store.changes import BOOK_VERSION, raise_counter
 from churnguard.store.records import ACCEPTED, DUPLICATE, Appended
 from churnguard.store.tables import customer
 

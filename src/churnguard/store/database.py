@@ -1,49 +1,59 @@
-"""Opens the store: connects, brings the schema up to date, and hands out transactions.
+"""Opens the store, and hands out its transactions: what is committed is on the disk.
 
-SQLite runs with WAL and ``synchronous=FULL``, so what was committed survives a power cut. Writers
-take the lock when they begin, not in the middle, so that two of them wait instead of failing.
+Writers take the lock when they begin, not in the middle, so that two of them wait instead of
+failing; so commits appear in the order of the numbers that their rows got.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from churnguard.errors import StoreError
+from churnguard.errors import StoreError, StoreUnavailable
+from churnguard.store.breaker import Breaker
+from churnguard.store.connecting import connect, schema_of
+from churnguard.store.schema import REVISIONS, demand_current, revision_of, upgrade
 
-REVISIONS = ("0001", "0002")
-"""Every schema there has been, oldest first; the last one is what this code needs."""
+CONNECTIONS = 8
+TIMEOUT_SECONDS = 5.0
 
-BUSY_TIMEOUT_MS = 10_000
-"""How long a SQLite writer waits for another one."""
-
-_PRAGMAS = (
-    "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=FULL",
-    "PRAGMA foreign_keys=ON",
-    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
-    "PRAGMA cache_size=-65536",
-    "PRAGMA temp_store=MEMORY",
-)
-_POSTGRES_WRITER = 0x43475744  # the advisory lock that lets one writer of events in at a time
+_WRITER = 0x43475744  # the advisory lock that lets one writer in at a time, with the schema's name
+_LOCK = f"SELECT pg_advisory_xact_lock({_WRITER}, hashtext(current_schema()))"
+_JOINED: ContextVar[sa.Connection | None] = ContextVar("joined", default=None)
+_BREAKERS: WeakKeyDictionary[sa.Engine, Breaker] = WeakKeyDictionary()
 
 
-def open_database(url: str, *, root: Path = Path()) -> sa.Engine:
-    """Connect to a store, making or upgrading it where needed.
+def open_database(
+    url: str,
+    *,
+    root: Path = Path(),
+    connections: int = CONNECTIONS,
+    timeout: float = TIMEOUT_SECONDS,
+    patient: bool = False,
+) -> sa.Engine:
+    """Connect to a store; one in a SQLite file is made, or brought up to date, where needed.
 
     Parameters
     ----------
     url : str
-        SQLAlchemy address, such as ``sqlite:///data/churnguard.db``.
+        Such as ``sqlite:///data/churnguard.db``, or
+        ``postgresql+psycopg://user@host/database?schema=shop_a``.
     root : Path
         The project's folder, against which a relative SQLite path is resolved; the file's own
         folder is made.
+    connections : int
+        Connections to PostgreSQL at most.
+    timeout : float
+        Seconds that a statement may take in PostgreSQL.
+    patient : bool
+        Go on where PostgreSQL cannot be reached yet: it is looked at when it first answers.
 
     Returns
     -------
@@ -51,8 +61,11 @@ def open_database(url: str, *, root: Path = Path()) -> sa.Engine:
 
     Raises
     ------
+    StoreUnavailable
+        If it cannot be reached.
     StoreError
-        If it cannot be reached, is no ChurnGuard store, or was written by a newer ChurnGuard.
+        If it is no ChurnGuard store, was written by a newer ChurnGuard, or is in PostgreSQL and
+        waits for ``churnguard db upgrade``.
 
     Examples
     --------
@@ -63,27 +76,109 @@ def open_database(url: str, *, root: Path = Path()) -> sa.Engine:
     ...     (Path(folder) / "data" / "shop.db").is_file()
     True
     """
-    engine = _connect(url, root)
+    engine = connect(url, root, connections=connections, timeout=timeout)
     try:
-        if _revision(engine) != REVISIONS[-1]:
-            _upgrade(engine)
+        if schema_of(engine) is None:
+            _bring_up(engine)
+        else:
+            _look_once(engine)
+    except StoreUnavailable:
+        if patient:
+            return engine
+        engine.dispose()
+        raise
     except StoreError:
         engine.dispose()
         raise
-    except DatabaseError as error:
+    return engine
+
+
+def upgrade_database(url: str, *, root: Path = Path()) -> tuple[str | None, str]:
+    """Bring a store's schema up to date, in one transaction: all of it, or nothing.
+
+    Returns
+    -------
+    tuple of (str or None, str)
+        The schema that it had, and the one that it has.
+
+    Raises
+    ------
+    StoreUnavailable
+        If it cannot be reached or written.
+    StoreError
+        If it is no ChurnGuard store, or a newer ChurnGuard's.
+    """
+    engine = connect(url, root, connections=1, timeout=TIMEOUT_SECONDS)
+    try:
+        with _explained(), writing(engine) as connection:
+            return upgrade(connection), REVISIONS[-1]
+    finally:
         engine.dispose()
+
+
+def _bring_up(engine: sa.Engine) -> None:
+    with _explained():
+        with reading(engine) as connection:
+            current = revision_of(connection) == REVISIONS[-1]
+        if not current:
+            with writing(engine) as connection:
+                upgrade(connection)
+
+
+def _look_once(engine: sa.Engine) -> None:
+    """Look at a store in PostgreSQL now, or else when it first answers; later it may move on."""
+    seen: set[str] = set()
+
+    def look(connection: sa.Connection) -> None:
+        if not seen:
+            demand_current(connection)
+            seen.add("the schema")
+
+    sa.event.listen(engine, "begin", look)
+    with _explained(), reading(engine) as connection:
+        connection.exec_driver_sql("SELECT 1")
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except DatabaseError as error:
         raise StoreError(
             f"The store cannot be opened: {error.orig}.",
-            hint="Check the setting 'store' and that the file is a ChurnGuard store.",
+            hint="Check the setting 'store' and that it names a ChurnGuard store.",
         ) from error
-    return engine
 
 
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Give a connection on which everything read is of one moment."""
-    with engine.connect() as connection:
-        yield connection
+    """Give a connection on which everything read is of one moment.
+
+    Raises
+    ------
+    StoreUnavailable
+        If the store cannot be reached, or does not answer in time.
+    """
+    outer = _joined_on(engine)
+    if outer is not None:
+        yield outer
+        return
+    with _within_reach(engine, "read"), engine.connect() as plain:
+        yield plain if schema_of(engine) is None else plain.execution_options(**_SNAPSHOT)
+
+
+_SNAPSHOT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+
+
+@contextmanager
+def joined(engine: sa.Engine) -> Iterator[None]:
+    """Make one transaction of all that this thread reads and writes in the block."""
+    with writing(engine) as connection:
+        token = _JOINED.set(connection)
+        try:
+            yield
+        finally:
+            _JOINED.reset(token)
 
 
 @contextmanager
@@ -92,111 +187,46 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
 
     Raises
     ------
-    StoreError
-        If the store is locked for too long, full, or not writable.
+    StoreUnavailable
+        If the store cannot be reached, is locked for too long, full, or not writable.
     """
+    outer = _joined_on(engine)
+    if outer is not None:
+        with outer.begin_nested():
+            yield outer
+        return
+    with _within_reach(engine, "written"), engine.connect() as plain:
+        connection = plain.execution_options(churnguard_writes=True)
+        with connection.begin():
+            if schema_of(engine) is not None:
+                connection.exec_driver_sql(_LOCK)
+            yield connection
+
+
+def _joined_on(engine: sa.Engine) -> sa.Connection | None:
+    outer = _JOINED.get()
+    return outer if outer is not None and outer.engine is engine else None
+
+
+@contextmanager
+def _within_reach(engine: sa.Engine, what: str) -> Iterator[None]:
+    """Tell of a store that is out of reach, slow, busy or full; spare the next callers the wait."""
+    breaker = _BREAKERS.setdefault(engine, Breaker())
+    breaker.check()
     try:
-        with engine.connect() as plain:
-            connection = plain.execution_options(churnguard_writes=True)
-            with connection.begin():
-                if engine.dialect.name == "postgresql":
-                    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_POSTGRES_WRITER})")
-                yield connection
-    except OperationalError as error:
-        raise StoreError(
-            f"The store could not be written: {error.orig}.",
-            hint="Nothing of this call was stored; it is safe to try again.",
-        ) from error
+        yield
+        breaker.worked()
+    except (OperationalError, PoolTimeout, engine.dialect.loaded_dbapi.OperationalError) as error:
+        if schema_of(engine) is not None and _is_cut(error):
+            breaker.failed()
+        why = "all its connections are in use"
+        if not isinstance(error, PoolTimeout):
+            why = str(getattr(error, "orig", error)).strip()
+        raise StoreUnavailable(f"The store could not be {what}: {why}.") from error
 
 
-def insert_sql(
-    table: sa.Table, columns: Sequence[str], engine: sa.Engine, *, ending: str = ""
-) -> str:
-    """Return an INSERT for the driver's own ``executemany``, which is far faster for many rows."""
-    name = engine.dialect.identifier_preparer.format_table(table)
-    marks = value_marks(engine, len(columns))
-    return f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks}) {ending}".rstrip()
-
-
-def value_marks(engine: sa.Engine | sa.Connection, number: int) -> str:
-    """Return so many placeholders, as the driver writes them."""
-    return ", ".join(["?" if engine.dialect.paramstyle == "qmark" else "%s"] * number)
-
-
-def _connect(url: str, root: Path) -> sa.Engine:
-    try:
-        address = make_url(url)
-        if address.get_backend_name() == "sqlite" and address.database:
-            file = root / address.database
-            file.parent.mkdir(parents=True, exist_ok=True)
-            address = address.set(database=str(file))
-        engine = sa.create_engine(address, pool_pre_ping=address.get_backend_name() != "sqlite")
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
-        raise StoreError(
-            f"The store's address cannot be used: {error}.",
-            hint="Write sqlite:///data/churnguard.db or postgresql+psycopg://user@host/database.",
-        ) from error
-    except OSError as error:
-        raise StoreError(f"The store's folder cannot be made: {error.strerror}.") from error
-    if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _prepare_sqlite)
-        sa.event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    """Set durability, and leave it to us when a transaction begins."""
-    connection.isolation_level = None
-    for pragma in _PRAGMAS:
-        connection.execute(pragma)
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    writes = connection.get_execution_options().get("churnguard_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _revision(engine: sa.Engine) -> str | None:
-    """Return the schema the database has, or None when it is empty."""
-    with engine.connect() as connection:
-        return _revision_of(connection)
-
-
-def _revision_of(connection: sa.Connection) -> str | None:
-    tables = sa.inspect(connection).get_table_names()
-    if "alembic_version" in tables:
-        found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-        if found not in REVISIONS:
-            raise StoreError(
-                f"The store has schema {found}, which this ChurnGuard does not know.",
-                hint="It was written by a newer version: upgrade ChurnGuard, then start again.",
-            )
-        return str(found)
-    if tables:
-        raise StoreError(
-            f"The database is not a ChurnGuard store: it has a table '{tables[0]}'.",
-            hint="Name an empty database in the setting 'store'.",
-        )
-    return None
-
-
-def _upgrade(engine: sa.Engine) -> None:
-    """Bring the schema up to date in one transaction; Alembic is imported only for this."""
-    from alembic.config import Config
-    from alembic.runtime.environment import EnvironmentContext
-    from alembic.script import ScriptDirectory
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
-    config.set_main_option("path_separator", "os")
-    script = ScriptDirectory.from_config(config)
-
-    def steps(revision: Any, _context: Any) -> Any:
-        return script._upgrade_revs("head", revision)  # noqa: SLF001 # as Alembic's own command
-
-    with writing(engine) as connection:
-        if _revision_of(connection) == REVISIONS[-1]:
-            return  # another process was quicker
-        with EnvironmentContext(config, script, fn=steps) as environment:
-            environment.configure(connection=connection, transactional_ddl=True)
-            environment.run_migrations()
+def _is_cut(error: Exception) -> bool:
+    """Tell whether there is no connection any more, so that others need not try just now."""
+    return isinstance(error, OperationalError) and (
+        error.connection_invalidated or error.statement is None
+    )

@@ -20,7 +20,8 @@ import sqlalchemy as sa
 
 from churnguard.clock import from_us, to_us
 from churnguard.store import customer_book, quarantine
-from churnguard.store.database import insert_sql, reading, value_marks, writing
+from churnguard.store.bulk import any_of, insert_many
+from churnguard.store.database import reading, writing
 from churnguard.store.digests import customer_key
 from churnguard.store.event_rows import (
     EVENT_COLUMNS,
@@ -143,18 +144,9 @@ class SqlEventStore:
                 broken_orders.add(row[_ID])
                 conflicting.append(row)
                 outcomes.append(CONFLICT)
-        if new:
-            connection.exec_driver_sql(insert_sql(event, ROW_COLUMNS, self._engine), new)
-        self._keep_conflicts(connection, conflicting)
+        insert_many(connection, event, ROW_COLUMNS, new)
+        _keep_conflicts(connection, conflicting)
         return outcomes
-
-    def _keep_conflicts(self, connection: sa.Connection, rows: list[tuple[Any, ...]]) -> None:
-        if not rows:
-            return
-        columns = ("event_key", "customer_key", "payload_digest", "received_at", "offered")
-        sql = insert_sql(conflict, columns, self._engine, ending="ON CONFLICT DO NOTHING")
-        values = [(*row[:3], row[_RECEIVED], _as_json(row[3:])) for row in rows]
-        connection.exec_driver_sql(sql, values)
 
     def conflicts(self, *, limit: int | None = None) -> list[dict[str, Any]]:
         """Return events whose id came again with another payload, oldest first.
@@ -270,6 +262,12 @@ class SqlEventStore:
             return customer_book.read(connection, customer_ids)
 
 
+def _keep_conflicts(connection: sa.Connection, rows: list[tuple[Any, ...]]) -> None:
+    columns = ("event_key", "customer_key", "payload_digest", "received_at", "offered")
+    values = [(*row[:3], row[_RECEIVED], _as_json(row[3:])) for row in rows]
+    insert_many(connection, conflict, columns, values, ending="ON CONFLICT DO NOTHING")
+
+
 def _count(connection: sa.Connection, new: pa.Table) -> None:
     """Bring the tally up to date with events that were just stored."""
     named = pa.table({"event": new["event"].cast(pa.string()), "at": new["occurred_at"]})
@@ -289,13 +287,11 @@ def _count(connection: sa.Connection, new: pa.Table) -> None:
 
 def _events_of(connection: sa.Connection, customer_ids: list[str]) -> Sequence[Any]:
     """Read by the driver's own SQL: this stands in every request, and rows need no conversion."""
-    marks = value_marks(connection, len(customer_ids))
-    sql = (
-        f"SELECT {', '.join(EVENT_COLUMNS)} FROM event "
-        f"WHERE customer_key IN ({marks}) AND customer_id IN ({marks})"
-    )
     keys = [customer_key(name) for name in customer_ids]
-    return connection.exec_driver_sql(sql, (*keys, *customer_ids)).all()
+    by_key, first = any_of(connection, "customer_key", keys)
+    by_id, second = any_of(connection, "customer_id", customer_ids)
+    sql = f"SELECT {', '.join(EVENT_COLUMNS)} FROM event WHERE {by_key} AND {by_id}"
+    return connection.exec_driver_sql(sql, first + second).all()
 
 
 def _known(connection: sa.Connection, keys: list[bytes]) -> dict[bytes, int]:
@@ -304,12 +300,9 @@ def _known(connection: sa.Connection, keys: list[bytes]) -> dict[bytes, int]:
         return {}
     known: dict[bytes, int] = {}
     for at in range(0, len(keys), _LOOKUP):
-        some = tuple(keys[at : at + _LOOKUP])
-        sql = (
-            "SELECT event_key, payload_digest FROM event "
-            f"WHERE event_key IN ({value_marks(connection, len(some))})"
-        )
-        known.update(connection.exec_driver_sql(sql, some).all())
+        wanted, parameters = any_of(connection, "event_key", keys[at : at + _LOOKUP])
+        sql = f"SELECT event_key, payload_digest FROM event WHERE {wanted}"
+        known.update(connection.exec_driver_sql(sql, parameters).all())
     return known
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from churnguard.store.database import insert_sql
+from churnguard.store.bulk import insert_many
 from churnguard.store.records import QuarantinedRow
 from churnguard.store.tables import quarantine, recipe
 
@@ -31,9 +31,8 @@ def put(connection: sa.Connection, rows: Sequence[QuarantinedRow]) -> int:
         )
         for row in rows
     ]
-    sql = insert_sql(quarantine, _COLUMNS, connection.engine, ending="ON CONFLICT DO NOTHING")
     before = _size(connection)
-    connection.exec_driver_sql(sql, values)
+    insert_many(connection, quarantine, _COLUMNS, values, ending="ON CONFLICT DO NOTHING")
     return _size(connection) - before
 
 

@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from churnguard.clock import from_us, to_us
 from churnguard.errors import DecisionNotFound
 from churnguard.scoring.score import Score
-from churnguard.store.database import insert_sql, reading, writing
+from churnguard.store.bulk import insert_many
+from churnguard.store.database import reading, writing
 from churnguard.store.records import AtRiskQuery, Outcome, ScoreRun
 from churnguard.store.score_json import dump_score, load_score
 from churnguard.store.tables import decision, outcome, score, score_run
@@ -53,12 +54,12 @@ class SqlScoreStore:
         """Store a batch and its decisions in one transaction; the same run again replaces it."""
         with writing(self._engine) as connection:
             number = _new_run(connection, run)
-            sql = insert_sql(score, _SCORE_COLUMNS, self._engine)
             for start in range(0, len(scores), _CHUNK):
                 named = [
                     _with_decision_id(one, run.run_id) for one in scores[start : start + _CHUNK]
                 ]
-                connection.exec_driver_sql(sql, [_score_row(number, one) for one in named])
+                rows = [_score_row(number, one) for one in named]
+                insert_many(connection, score, _SCORE_COLUMNS, rows)
                 _keep_decisions(connection, named)
 
     def save_decisions(self, scores: Sequence[Score]) -> None:
@@ -291,8 +292,7 @@ def _keep_decisions(connection: sa.Connection, scores: Sequence[Score]) -> None:
     ]
     if rows:
         ending = "ON CONFLICT DO NOTHING"
-        sql = insert_sql(decision, _DECISION_COLUMNS, connection.engine, ending=ending)
-        connection.exec_driver_sql(sql, rows)
+        insert_many(connection, decision, _DECISION_COLUMNS, rows, ending=ending)
 
 
 def _add_outcome(

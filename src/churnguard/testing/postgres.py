@@ -15,10 +15,10 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 _SYSTEM = Path("/usr/lib/postgresql")
-_SETTINGS = "listen_addresses=127.0.0.1 unix_socket_directories='' max_connections=60"
+_SETTINGS = "-c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=60"
 
 
 def postgres_programs() -> Path | None:
@@ -31,12 +31,7 @@ def postgres_programs() -> Path | None:
 
 
 class PostgresServer:
-    """A server in a temporary folder, gone when the block ends.
-
-    Parameters
-    ----------
-    durable : bool
-        Keep ``fsync`` on, as in production; tests that only kill processes do without.
+    """A server in a temporary folder, as durable as in production, gone when the block ends.
 
     Examples
     --------
@@ -44,12 +39,11 @@ class PostgresServer:
     'postgresql+psycopg://postgres@127.0.0.1:.../postgres?schema=shop_a'
     """
 
-    def __init__(self, *, durable: bool = False) -> None:
-        self._durable = durable
+    def __init__(self) -> None:
         self._folder: Path | None = None
         self.port = _free_port()
 
-    def __enter__(self) -> PostgresServer:
+    def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="churnguard-postgres-"))
         owner = self._owner()
         if owner:
@@ -75,9 +69,7 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it, on the same port as before, and wait until it answers."""
-        settings = [*_SETTINGS.split(), f"port={self.port}"]
-        settings += [] if self._durable else ["fsync=off"]
-        options = " ".join(f"-c {setting}" for setting in settings)
+        options = f"{_SETTINGS} -c port={self.port}"
         log = f"{self._folder}/log"
         self._run("pg_ctl", "start", "--wait", "--silent", f"--log={log}", f"--options={options}")
 
@@ -89,8 +81,8 @@ class PostgresServer:
         programs = postgres_programs()
         assert programs is not None, "there is no PostgreSQL on this machine"
         command = [str(programs / program), f"--pgdata={self._folder}", *arguments]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        subprocess.run(command, check=check, cwd=self._folder, **quiet, **self._owner())  # noqa: S603
+        streams: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        subprocess.run(command, check=check, cwd=self._folder, **streams, **self._owner())  # noqa: S603
 
     def _owner(self) -> dict[str, Any]:
         """Return whom to run as: PostgreSQL refuses root."""
