@@ -43,12 +43,16 @@ def open_shop(
         If the store cannot be opened.
     """
     from churnguard.store.changes import SqlChanges
+    from churnguard.store.courier import HttpCourier
     from churnguard.store.database import open_database
     from churnguard.store.events import SqlEventStore
     from churnguard.store.keys import SqlKeyStore
     from churnguard.store.ledger import SqlLedger
+    from churnguard.store.outbox import SqlOutbox
     from churnguard.store.replies import SqlReplyStore
     from churnguard.store.scores import SqlScoreStore
+    from churnguard.store.watch import SqlWatchStore
+    from churnguard.store.work import SqlWorkBook
 
     layout = Layout(root.resolve())
     settings = read_settings(root, environ, **options)
@@ -69,6 +73,10 @@ def open_shop(
         ledger=SqlLedger(engine),
         keys=SqlKeyStore(engine),
         replies=SqlReplyStore(engine),
+        work=SqlWorkBook(engine),
+        outbox=SqlOutbox(engine),
+        watch=SqlWatchStore(engine),
+        courier=HttpCourier(settings.webhook_allow, clock=clock),
         registry=registry,
         clock=clock,
         environ=environ,

@@ -52,6 +52,11 @@ class Layout:
         return self.root / ".secrets" / "holdout_key"
 
     @property
+    def service_key(self) -> Path:
+        """The key from which the service derives others; never committed."""
+        return self.root / ".secrets" / "service_key"
+
+    @property
     def data(self) -> Path:
         """The embedded store and the Parquet history."""
         return self.root / "data"
@@ -65,6 +70,11 @@ class Layout:
     def tuning(self) -> Path:
         """Studies of ``train --trials``: derived, and begun anew if lost."""
         return self.data / "tuning.journal"
+
+    @property
+    def nights(self) -> Path:
+        """What an unfinished night's work has scored so far; gone once it is done."""
+        return self.data / "nights"
 
     @property
     def bundles(self) -> Path:

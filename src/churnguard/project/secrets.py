@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
+from pathlib import Path
 
 from churnguard.errors import ProjectError
 from churnguard.project.layout import Layout
@@ -37,9 +38,22 @@ def holdout_key(layout: Layout, environ: Mapping[str, str] = os.environ) -> byte
 
     It must stay the same for as long as an experiment runs: another key draws other customers.
     """
-    key = read_secret("CHURNGUARD_HOLDOUT_KEY", environ)
+    return _own_key("CHURNGUARD_HOLDOUT_KEY", layout.holdout_key, environ)
+
+
+def service_key(layout: Layout, environ: Mapping[str, str] = os.environ) -> bytes:
+    """Return the service's own key, from which others are derived; made on first use.
+
+    With another key every webhook endpoint has another secret, so receivers would refuse what is
+    sent to them. Processes of one shop on several machines must be given the same one.
+    """
+    return _own_key("CHURNGUARD_SERVICE_KEY", layout.service_key, environ)
+
+
+def _own_key(name: str, file: Path, environ: Mapping[str, str]) -> bytes:
+    key = read_secret(name, environ)
     if key:
         return key.encode()
-    if not layout.holdout_key.is_file():
-        write_secret(layout.holdout_key, secrets.token_hex(32))
-    return layout.holdout_key.read_text(encoding="utf-8").encode()
+    if not file.is_file():
+        write_secret(file, secrets.token_hex(32))
+    return file.read_text(encoding="utf-8").encode()

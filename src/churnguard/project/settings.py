@@ -9,6 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -20,7 +21,12 @@ from churnguard.labels import ORDER_GAP, label_named
 from churnguard.project.layout import Layout
 
 SETTINGS_FILE = "churnguard.toml"
-SECRETS = ("CHURNGUARD_SIGNING_KEY", "CHURNGUARD_HOLDOUT_KEY", "CHURNGUARD_SESSION_KEY")
+SECRETS = (
+    "CHURNGUARD_SIGNING_KEY",
+    "CHURNGUARD_HOLDOUT_KEY",
+    "CHURNGUARD_SERVICE_KEY",
+    "CHURNGUARD_SESSION_KEY",
+)
 _PREFIX = "CHURNGUARD_"
 
 
@@ -55,6 +61,9 @@ class Settings(BaseModel):
     reasons_top : int or None
         How many customers get reasons in a batch, first in expected gain and first in risk in
         turn; None is the smaller of 10 % and 100,000, and at least 500.
+    webhook_allow : tuple of str
+        One's own networks that webhooks may be sent to, such as ``["10.0.0.0/8"]``; without them
+        only public addresses are, by https.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,6 +83,7 @@ class Settings(BaseModel):
     stale_after_hours: int = Field(48, ge=1)
     control_share: float = Field(0.1, ge=0, lt=1)
     reasons_top: int | None = Field(None, ge=0)
+    webhook_allow: tuple[str, ...] = ()
     retention: Mapping[str, int] = Field(default_factory=dict)
 
     @field_validator("timezone")
@@ -98,6 +108,16 @@ class Settings(BaseModel):
         if not re.fullmatch("[A-Z]{3}", currency):
             raise ValueError("is not an ISO 4217 code such as EUR")
         return currency
+
+    @field_validator("webhook_allow")
+    @classmethod
+    def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            try:
+                ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"must be networks such as 10.0.0.0/8: {error}") from error
+        return networks
 
     @field_validator("bands")
     @classmethod
@@ -204,6 +224,7 @@ def _where(secret: str, project: Path, environ: Mapping[str, str]) -> tuple[str,
     files = {
         "CHURNGUARD_SIGNING_KEY": layout.signing_key,
         "CHURNGUARD_HOLDOUT_KEY": layout.holdout_key,
+        "CHURNGUARD_SERVICE_KEY": layout.service_key,
     }
     if secret in files and files[secret].is_file():
         return "set", files[secret].relative_to(project).as_posix()

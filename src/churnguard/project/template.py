@@ -98,6 +98,7 @@ def create_project(
     _add_lines(root / ".gitignore", _IGNORED)
     create_signing_key(layout)
     write_secret(layout.holdout_key, secrets.token_hex(32))
+    write_secret(layout.service_key, secrets.token_hex(32))
     quoted = json.dumps(name, ensure_ascii=False)  # a JSON string is one of TOML's, too
     settings = _SETTINGS.format(name=quoted, timezone=timezone, currency=currency)
     (root / SETTINGS_FILE).write_text(settings, encoding="utf-8")

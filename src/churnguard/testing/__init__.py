@@ -22,10 +22,13 @@ from churnguard.testing.golden_corpus import GOLDEN_ZONE, golden_corpus, golden_
 from churnguard.testing.key_store import FakeKeyStore
 from churnguard.testing.ledger import FakeLedger
 from churnguard.testing.model import FakeChampion, FakeModel, FakeScorer
+from churnguard.testing.outbox import FakeCourier, FakeOutbox, FakeReceipt
 from churnguard.testing.replies import FakeReplyStore
 from churnguard.testing.sample_shop import sample_shop
 from churnguard.testing.score_store import FakeScoreStore
 from churnguard.testing.shop import fake_shop
+from churnguard.testing.watch import FakeWatchStore
+from churnguard.testing.work import FakeWorkBook
 
 __all__ = [
     "GOLDEN_ZONE",
@@ -33,14 +36,19 @@ __all__ = [
     "NOON",
     "FakeChampion",
     "FakeChanges",
+    "FakeCourier",
     "FakeEngine",
     "FakeEventStore",
     "FakeKeyStore",
     "FakeLedger",
     "FakeModel",
+    "FakeOutbox",
+    "FakeReceipt",
     "FakeReplyStore",
     "FakeScoreStore",
     "FakeScorer",
+    "FakeWatchStore",
+    "FakeWorkBook",
     "build_action",
     "build_events",
     "build_reason",

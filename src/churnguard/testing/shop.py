@@ -17,8 +17,11 @@ from churnguard.testing.changes import FakeChanges
 from churnguard.testing.event_store import FakeEventStore
 from churnguard.testing.key_store import FakeKeyStore
 from churnguard.testing.ledger import FakeLedger
+from churnguard.testing.outbox import FakeCourier, FakeOutbox
 from churnguard.testing.replies import FakeReplyStore
 from churnguard.testing.score_store import FakeScoreStore
+from churnguard.testing.watch import FakeWatchStore
+from churnguard.testing.work import FakeWorkBook
 
 SETTINGS = {"name": "Olive & Thyme", "currency": "ILS", "timezone": "Asia/Jerusalem"}
 
@@ -47,6 +50,7 @@ def fake_shop(
     if batch:
         store.save_run(build_run(customers=len(batch)), batch)
     log = FakeEventStore(events)
+    outbox = FakeOutbox()
     shop = Shop(
         root=Path(),
         settings=Settings.model_validate(SETTINGS),
@@ -56,6 +60,10 @@ def fake_shop(
         ledger=FakeLedger(),
         keys=FakeKeyStore(),
         replies=FakeReplyStore(),
+        work=FakeWorkBook(),
+        outbox=outbox,
+        watch=FakeWatchStore(log, outbox),
+        courier=FakeCourier(),
         registry=_no_registry,
         clock=lambda: NOON,
     )

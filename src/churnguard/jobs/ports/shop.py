@@ -11,8 +11,11 @@ from churnguard.jobs.ports.changes import Changes
 from churnguard.jobs.ports.events import EventStore
 from churnguard.jobs.ports.keys import KeyStore
 from churnguard.jobs.ports.models import Ledger, ModelRegistry
+from churnguard.jobs.ports.outbox import Courier, Outbox
 from churnguard.jobs.ports.replies import ReplyStore
 from churnguard.jobs.ports.scores import ScoreStore
+from churnguard.jobs.ports.watch import WatchStore
+from churnguard.jobs.ports.work import WorkBook
 from churnguard.project.settings import Settings
 
 
@@ -28,6 +31,10 @@ class Shop:
     ledger: Ledger
     keys: KeyStore
     replies: ReplyStore
+    work: WorkBook
+    outbox: Outbox
+    watch: WatchStore
+    courier: Courier
     registry: Callable[[], ModelRegistry]
     clock: Clock = system_clock
     environ: Mapping[str, str] = field(default_factory=dict)
