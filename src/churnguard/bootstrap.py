@@ -20,6 +20,7 @@ def open_shop(
     *,
     clock: Clock = system_clock,
     environ: Mapping[str, str] = os.environ,
+    patient: bool = False,
     **options: Any,
 ) -> Shop:
     """Open a project: read its settings, connect its store, and know its registry.
@@ -32,6 +33,8 @@ def open_shop(
         Returns now, in UTC.
     environ : mapping
         Where settings and secrets are looked up.
+    patient : bool
+        Open it also where its PostgreSQL cannot be reached yet, as a server does.
     **options
         Settings given on the command line; None means not given.
 
@@ -56,7 +59,12 @@ def open_shop(
 
     layout = Layout(root.resolve())
     settings = read_settings(root, environ, **options)
-    engine = open_database(layout.resolve_store(settings.store))
+    engine = open_database(
+        layout.resolve_store(settings.store),
+        connections=settings.store_connections,
+        timeout=settings.store_timeout_seconds,
+        patient=patient,
+    )
 
     @cache
     def registry() -> ModelRegistry:

@@ -52,6 +52,11 @@ class Settings(BaseModel):
         Risks at which ``medium`` and ``high`` begin.
     store : str
         SQLAlchemy address of the store; a relative SQLite path is resolved against the project.
+        In PostgreSQL a shop is a schema: ``postgresql+psycopg://user@host/database?schema=shop``.
+    store_connections : int
+        Connections to PostgreSQL at most; a call that finds none free for a second is refused.
+    store_timeout_seconds : float
+        How long a statement may take in PostgreSQL, and how long a silent one is waited for.
     known_lag_seconds : int
         How long after it occurred an event from a file is assumed to have been known.
     stale_after_hours : int
@@ -79,6 +84,8 @@ class Settings(BaseModel):
     look_back_days: int = Field(365, ge=7, le=3650)
     bands: tuple[float, float] = (0.33, 0.66)
     store: str = "sqlite:///data/churnguard.db"
+    store_connections: int = Field(8, ge=2, le=200)
+    store_timeout_seconds: float = Field(5.0, ge=0.5, le=600)
     known_lag_seconds: int = Field(0, ge=0)
     stale_after_hours: int = Field(48, ge=1)
     control_share: float = Field(0.1, ge=0, lt=1)
