@@ -57,6 +57,7 @@ REASONS: MappingOf[str, str] = {
     "other_currency": "The currency is not the shop's.",
     "bad_properties": "The properties are not a JSON object.",
     "bad_flag": "A flag is neither yes nor no.",
+    "bad_text": "A text holds a control character where none belongs.",
     "too_long": "A text is longer than allowed.",
 }
 """Every reason that ChurnGuard itself gives, in the order in which they are looked for."""
@@ -64,6 +65,7 @@ REASONS: MappingOf[str, str] = {
 _MAIL = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"
 _PHONE = r"^(\+\d[\d ().-]{6,18}|\(?0[1-9]\d{0,2}\)?[ -]\d[\d -]{5,9}\d)$"
 _EVENT_NAME = r"^[a-z][a-z0-9_]{0,63}$"
+_CONTROL = r"[\x00-\x1f\x7f]"
 _IDS = (
     "event_id", "customer_id", "order_id", "cart_id", "session_id", "product_id", "line_id",
 )  # fmt: skip
@@ -178,6 +180,21 @@ def judge_customers(fields: Fields, mapping: Mapping, *, now: datetime) -> Verdi
     return verdicts
 
 
+def judge_ids(ids: pa.Array) -> Verdicts:
+    """Judge customers' ids that stand alone, as they are judged in rows.
+
+    Examples
+    --------
+    >>> judge_ids(pa.array(["C1", "dana@example.com"])).fine.tolist()
+    [True, False]
+    """
+    fields = Fields(len(ids), text={"customer_id": ids})
+    verdicts = Verdicts.of(fields.rows)
+    _judge_customer(fields, verdicts)
+    _judge_texts(fields, verdicts)
+    return verdicts
+
+
 def holds_personal_data(texts: pa.Array, *, phones: bool) -> Mask:
     """Return where a text holds an e-mail address or, if asked for, is a phone number.
 
@@ -251,6 +268,8 @@ def _judge_texts(fields: Fields, verdicts: Verdicts) -> None:
         longest = ID_LENGTH if name in _IDS else longest
         too_long = _true(pc.greater(pc.utf8_length(column), longest))
         verdicts.mark(too_long, "too_long", f"{name} is longer than {longest} characters.")
+        odd = pc.match_substring_regex(column, _CONTROL if name in _IDS else r"\x00")
+        verdicts.mark(_true(odd), "bad_text", f"{name} holds a control character.")
         if name != "customer_id":
             mail = holds_personal_data(column, phones=False)
             verdicts.mark(mail, "personal_data", f"{name} holds an e-mail address.")

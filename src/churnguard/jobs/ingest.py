@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as MappingOf
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -20,16 +19,13 @@ import orjson
 import pyarrow as pa
 
 from churnguard.errors import InvalidRequest, SchemaError
-from churnguard.events.fields import read_fields
 from churnguard.events.mapping import Mapping, preset, read_mapping
 from churnguard.events.readers import Chunk, read_file
 from churnguard.events.schema import EVENT_SCHEMA
-from churnguard.events.shapes import SHAPES, shape_customers
-from churnguard.events.times import Mask, lag_us
-from churnguard.events.validation import Verdicts, judge_customers, judge_events
+from churnguard.events.times import lag_us
 from churnguard.jobs.ingest_report import FileReport, IngestReport
+from churnguard.jobs.judging import Judged, judge
 from churnguard.jobs.ports import Appended, Progress, QuarantinedRow, Shop
-from churnguard.jobs.set_aside import set_aside
 from churnguard.store.records import ACCEPTED, CONFLICT, DUPLICATE
 
 Kind = Literal["events", "customers"]
@@ -167,20 +163,6 @@ def recipe_of(kind: Kind, mapping: Mapping, *, own: bool) -> str:
     return orjson.dumps({"kind": kind, "mapping": values}).decode()
 
 
-@dataclass(frozen=True)
-class _Judged:
-    """One chunk, read and judged: what goes into the store, and what does not."""
-
-    derived: pa.Table
-    events: pa.Table
-    rejected: list[QuarantinedRow]
-    fine: Any
-    rows: int
-    ambiguous: int
-    moved: int
-    ignored: tuple[str, ...]
-
-
 def take_in(
     shop: Shop,
     chunks: Sequence[Chunk],
@@ -190,6 +172,7 @@ def take_in(
     name: str,
     progress: Progress | None = None,
     mends: Sequence[Sequence[str]] = (),
+    received: int | None = None,
 ) -> FileReport:
     """Judge and store chunks that belong together, in one transaction.
 
@@ -198,12 +181,14 @@ def take_in(
     mends : sequence of sequences of str
         Chunk by chunk and row by row, the quarantined row that a row is meant to mend; rows found
         wanting again are not stored again.
+    received : int, optional
+        When we were told of the rows, as for :func:`churnguard.jobs.judging.judge`.
 
     Returns
     -------
     FileReport
     """
-    judged = [_judge(shop, chunk, mapping, recipe) for chunk in chunks]
+    judged = [judge(shop, chunk, mapping, recipe, received=received) for chunk in chunks]
     rejected = [row for part in judged for row in part.rejected]
     if progress is not None:
         progress(name, 0, sum(part.rows for part in judged))
@@ -221,47 +206,9 @@ def take_in(
     return report
 
 
-def _judge(shop: Shop, chunk: Chunk, mapping: Mapping, recipe: str) -> _Judged:
-    """Read, judge and shape one chunk."""
-    settings, now = shop.settings, shop.clock()
-    columns = chunk.table.column_names
-    places = mapping.locate(columns, source=chunk.source)
-    fields = read_fields(chunk.table, places, mapping, timezone=settings.timezone)
-    if mapping.shape == "customers":
-        verdicts = judge_customers(fields, mapping, now=now)
-        derived, events = EVENT_SCHEMA.empty_table(), shape_customers(fields, verdicts)
-    else:
-        verdicts = judge_events(fields, mapping, now=now, currency=settings.currency)
-        lag = f"{settings.known_lag_seconds}s" if mapping.known_lag is None else mapping.known_lag
-        shaped = SHAPES[mapping.shape](fields, mapping, verdicts, lag_us=lag_us(lag))
-        derived, events = shaped.derived, shaped.events
-    ambiguous, moved = _odd_times(fields.times.values(), verdicts)
-    used = {*places.values(), *mapping.keep, *mapping.parts(columns).values()}
-    return _Judged(
-        derived=derived,
-        events=events,
-        rejected=set_aside(chunk, verdicts, recipe),
-        fine=np.flatnonzero(verdicts.fine),
-        rows=chunk.table.num_rows + len(chunk.broken),
-        ambiguous=ambiguous,
-        moved=moved,
-        ignored=tuple(name for name in columns if name not in used),
-    )
-
-
-def _odd_times(times: Any, verdicts: Verdicts) -> tuple[int, int]:
-    """Count rows that are fine and have a time that occurs twice, or that never was."""
-    ambiguous: Mask = np.zeros(len(verdicts.codes), bool)
-    moved = ambiguous.copy()
-    for read in times:
-        ambiguous |= read.ambiguous
-        moved |= read.moved
-    return int((ambiguous & verdicts.fine).sum()), int((moved & verdicts.fine).sum())
-
-
 def _store_customers(
     shop: Shop,
-    judged: Sequence[_Judged],
+    judged: Sequence[Judged],
     rejected: list[QuarantinedRow],
     mends: Sequence[Sequence[str]],
 ) -> Appended:
@@ -276,7 +223,7 @@ def _store_customers(
 
 def _store(
     shop: Shop,
-    judged: Sequence[_Judged],
+    judged: Sequence[Judged],
     rejected: list[QuarantinedRow],
     mends: Sequence[Sequence[str]],
 ) -> tuple[Appended, int]:
@@ -298,7 +245,7 @@ def _joined(tables: Sequence[pa.Table]) -> pa.Table:
     return pa.concat_tables(tables).unify_dictionaries() if tables else EVENT_SCHEMA.empty_table()
 
 
-def _accepted_by_name(judged: Sequence[_Judged], told: Appended) -> MappingOf[str, int]:
+def _accepted_by_name(judged: Sequence[Judged], told: Appended) -> MappingOf[str, int]:
     tables = [part.derived for part in judged] + [part.events for part in judged]
     names = _joined(tables)["event"].cast(pa.string())
     new = names.filter(pa.array(told.outcomes == ACCEPTED)).value_counts().to_pylist()
@@ -307,7 +254,7 @@ def _accepted_by_name(judged: Sequence[_Judged], told: Appended) -> MappingOf[st
 
 def _report(
     name: str,
-    judged: Sequence[_Judged],
+    judged: Sequence[Judged],
     outcomes: Any,
     rejected: Sequence[QuarantinedRow],
     events: MappingOf[str, int],
