@@ -12,6 +12,7 @@ from churnguard.clock import Clock, system_clock
 from churnguard.errors import InvalidRequest, NotEnoughHistory
 from churnguard.jobs.ports import Engine, ModelRegistry, Shop
 from churnguard.project.layout import Layout
+from churnguard.project.secrets import service_key
 from churnguard.project.settings import read_settings
 
 
@@ -45,6 +46,7 @@ def open_shop(
     StoreError
         If the store cannot be opened.
     """
+    from churnguard.store.audit import SqlAuditLog
     from churnguard.store.changes import SqlChanges
     from churnguard.store.courier import HttpCourier
     from churnguard.store.database import open_database
@@ -81,6 +83,7 @@ def open_shop(
         ledger=SqlLedger(engine),
         keys=SqlKeyStore(engine),
         replies=SqlReplyStore(engine),
+        audit=SqlAuditLog(engine, lambda: service_key(layout, environ)),
         work=SqlWorkBook(engine),
         outbox=SqlOutbox(engine),
         watch=SqlWatchStore(engine),
@@ -89,6 +92,27 @@ def open_shop(
         clock=clock,
         environ=environ,
     )
+
+
+def upgrade_store(
+    root: Path, *, environ: Mapping[str, str] = os.environ
+) -> tuple[str | None, str]:
+    """Bring the schema of a project's store up to date.
+
+    Returns
+    -------
+    tuple of (str or None, str)
+        The schema that it had, and the one that it has.
+
+    Raises
+    ------
+    StoreError
+        If the store cannot be reached, or is a newer ChurnGuard's.
+    """
+    from churnguard.store.database import upgrade_database
+
+    settings = read_settings(root, environ)
+    return upgrade_database(Layout(root.resolve()).resolve_store(settings.store))
 
 
 ENGINES = ("local", "spark")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import typer
 
 from churnguard.cli.verbs import (
+    audit,
     backtest,
     build,
     check,
     config,
+    db,
     demo,
     drift,
     explain,
@@ -49,7 +51,9 @@ app.command("score")(score.score)
 app.command("explain")(explain.explain)
 app.command("serve")(serve.serve)
 app.add_typer(keys.app, name="keys")
+app.add_typer(audit.app, name="audit")
 app.add_typer(config.app, name="config")
+app.add_typer(db.app, name="db")
 app.command("demo")(demo.demo)
 
 
