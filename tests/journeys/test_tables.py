@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 import numpy as np
@@ -54,6 +55,31 @@ def test_a_model_scores_as_the_champion_of_the_project(trained, events, model) -
         assert (row["status"], row["status_reason"]) == (score.status, score.status_reason)
         assert (row["churn_risk"], row["margin"]) == (score.churn_risk, score.margin)
         assert (row["risk_low"], row["risk_high"]) == (score.interval or (None, None))
+
+
+def test_reasons_are_those_of_the_project(trained, events, model) -> None:
+    """Effects to the last bit, sentences in the language asked for; only for whom it was asked."""
+    as_of = datetime(2026, 10, 1, tzinfo=UTC)
+    rows = churnguard.score(events, model, as_of=as_of, explain=True, currency="ILS").to_pylist()
+    told = [row for row in rows if row["reasons"]][:40]
+    ids = [row["customer_id"] for row in told]
+    for row, score in zip(
+        told, churnguard.score(trained.shop, ids, as_of=as_of, explain=True), strict=True
+    ):
+        assert (row["base_margin"], row["segment"]) == (score.base_margin, score.segment)
+        for reason, other in zip(row["reasons"], score.reasons, strict=True):
+            assert reason == {
+                **{name: getattr(other, name) for name in reason if name != "text"},
+                "text": other.text["en"],
+            }
+        total = math.fsum([row["base_margin"], *(reason["effect"] for reason in row["reasons"])])
+        assert total == pytest.approx(row["margin"], abs=1e-9)
+    frame = events.to_pandas()
+    some = churnguard.score(frame, model, as_of=as_of, explain=ids[:3], language="he")
+    assert some.loc[some["reasons"].notna(), "customer_id"].tolist() == ids[:3]
+    assert "\u05d9" in some["reasons"].dropna().iloc[0][0]["text"]
+    nobody = churnguard.score(events, model, as_of=as_of, explain=[])
+    assert nobody["reasons"].null_count == len(nobody)
 
 
 def test_the_backtest_is_that_of_train(trained, events, model) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from churnguard.clock import iso
-from churnguard.errors import ChurnGuardError, ModelNotFound
+from churnguard.errors import BundleMismatch, ChurnGuardError, ModelNotFound
 from churnguard.jobs.ports import LedgerEntry, Shop
 from churnguard.project.layout import Layout
 from churnguard.project.loader import load_own_signals
@@ -72,7 +72,7 @@ def load_champion(shop: Shop, entry: LedgerEntry) -> LoadedChampion:
     Raises
     ------
     BundleMismatch
-        If the bundle cannot be verified or proven.
+        If the bundle cannot be verified or proven, or is of another label than the project.
     ModelNotFound
         If its folder is gone.
     """
@@ -85,7 +85,26 @@ def load_champion(shop: Shop, entry: LedgerEntry) -> LoadedChampion:
         )
     load_own_signals(layout)
     bundle = load_bundle(folder, read_trusted(layout.trust))
+    refuse_other_label(shop, bundle, entry.version)
     return LoadedChampion(entry, bundle)
+
+
+def refuse_other_label(shop: Shop, bundle: Bundle, version: str) -> None:
+    """Refuse a bundle that means something else by churn than the project.
+
+    Raises
+    ------
+    BundleMismatch
+        If its label is not the one of the project's settings.
+    """
+    wanted, found = shop.settings.label, bundle.facts.label
+    if found != wanted:
+        raise BundleMismatch(
+            f"Version {version} was trained on the label '{found}', and the project's is "
+            f"'{wanted}': its risks mean something else.",
+            hint=f"Train a model of '{wanted}' and promote it by name, or set label = \"{found}\" "
+            "in churnguard.toml.",
+        )
 
 
 def champion_for(shop: Shop, as_of: datetime | None) -> LoadedChampion:

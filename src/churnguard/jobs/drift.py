@@ -30,6 +30,7 @@ from churnguard.jobs.drift_look import (
 from churnguard.jobs.ports import Progress, Shop, silent
 from churnguard.jobs.snapshots import History, Snapshots, read_history, take_snapshots
 from churnguard.jobs.watch_book import WatchBook
+from churnguard.labels import label_named
 from churnguard.policy.value import expected_values
 from churnguard.project.layout import Layout
 from churnguard.training.drift import Drift
@@ -203,7 +204,8 @@ def drift(shop: Shop, *, as_of: datetime | None = None, progress: Progress = sil
     taken = _Taken.of(history, champion, look.cutoffs, progress)
     if not len(taken.rows(look.as_of)):
         raise NotEnoughHistory(
-            f"No customer has ordered in the {facts.look_back_days} days before {iso(cutoff)}.",
+            f"At {iso(cutoff)} there are no "
+            f"{label_named(facts.label).who.format(days=facts.look_back_days)}.",
             hint="Bring in newer events with 'churnguard ingest'.",
         )
     compared = compare_look(
@@ -259,6 +261,7 @@ class _Taken:
             horizon_days=bundle.facts.horizon_days,
             look_back_days=bundle.facts.look_back_days,
             progress=progress,
+            label=bundle.facts.label,
         )
         return cls(snapshots)
 

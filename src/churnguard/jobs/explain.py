@@ -12,6 +12,7 @@ from churnguard.errors import CustomerNotFound
 from churnguard.jobs.champion import champion_for
 from churnguard.jobs.ports import Shop
 from churnguard.jobs.score_customer import score_customers
+from churnguard.labels import label_named
 from churnguard.policy.playbook import LEAVE_ALONE
 from churnguard.scoring.score import STATUS_REASONS, Reason, Score
 
@@ -30,12 +31,15 @@ class Explanation:
         The newest events before the cutoff, newest first.
     currency, timezone : str
         The shop's, for the page of text.
+    churn : str
+        What the risk is of.
     """
 
     score: Score
     events: list[dict[str, Any]]
     currency: str
     timezone: str
+    churn: str
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values."""
@@ -53,8 +57,8 @@ class Explanation:
             return [f"{score.customer_id}: {score.status}. {why}"]
         low, high = score.interval
         return [
-            f"{score.customer_id}: {score.churn_risk:.0%} risk of no order in the next "
-            f"{score.horizon_days} days ({low:.0%} to {high:.0%}), {score.band}",
+            f"{score.customer_id}: {score.churn_risk:.0%} risk of {self.churn} "
+            f"({low:.0%} to {high:.0%}), {score.band}",
             f"as of {self._local(score.as_of)} ({self.timezone}), segment {score.segment}, "
             f"expected to bring in {score.expected_value or 0:,.2f} {self.currency} in that time",
         ]
@@ -120,7 +124,9 @@ def explain(shop: Shop, customer_id: str, *, as_of: datetime | None = None) -> E
     champion = champion_for(shop, as_of)
     (score,) = score_customers(shop, champion, [customer_id], as_of=cutoff, explain=True)
     events = _last_events(shop, customer_id, cutoff)
-    return Explanation(score, events, shop.settings.currency, shop.settings.timezone)
+    settings, facts = shop.settings, champion.bundle.facts
+    churn = label_named(facts.label).churn.format(days=facts.horizon_days)
+    return Explanation(score, events, settings.currency, settings.timezone, churn)
 
 
 def _last_events(shop: Shop, customer_id: str, cutoff: datetime) -> list[dict[str, Any]]:

@@ -18,8 +18,8 @@ from churnguard.jobs.horizon_report import Choice, HorizonReport
 from churnguard.jobs.lesson import newest_mature
 from churnguard.jobs.ports import Progress, Shop, silent
 from churnguard.jobs.snapshots import History, read_history
+from churnguard.labels import Label, label_named
 from churnguard.labels.kaplan_meier import kaplan_meier
-from churnguard.labels.order_gap import churned, eligible
 from churnguard.labels.silence import LOST_RULES, LostRule, Silences, silences
 
 FOLLOW_UP_DAYS = 365
@@ -57,7 +57,8 @@ def horizon(
     Raises
     ------
     InvalidRequest
-        If ``accepted`` or ``follow_up_days`` cannot be used, or ``out`` is a file.
+        If ``accepted`` or ``follow_up_days`` cannot be used, ``out`` is a file, or the project's
+        label tells of an end that nobody needs to guess.
     NotEnoughHistory
         If there are no events.
     """
@@ -68,10 +69,11 @@ def horizon(
         )
     if out is not None and out.exists() and not out.is_dir():
         raise InvalidRequest(f"{out} is a file, not a folder.", hint="Name a folder with --out.")
+    event = _silent(label_named(shop.settings.label))
     history = read_history(shop, known_before=shop.clock(), progress=progress)
     progress("measuring silences", 0, None)
     report = compare(
-        silences(history.timelines, history.data_end),
+        silences(history.timelines, history.data_end, event=event),
         end_us=history.data_end,
         follow_up_days=follow_up_days,
         accepted=accepted,
@@ -117,6 +119,17 @@ def compare(
         accepted=accepted,
         customers=len(np.unique(found.customer)),
     )
+
+
+def _silent(label: Label) -> str:
+    """Return the event whose absence the label looks at."""
+    if label.event is None:
+        raise InvalidRequest(
+            f"By the label '{label.name}' churn has a date of its own: there is no silence to "
+            "choose from.",
+            hint="To look at orders instead, set CHURNGUARD_LABEL=order_gap for this command.",
+        )
+    return label.event
 
 
 def _measured(rule: LostRule, found: Silences, *, end_us: int, follow_up_days: int) -> Choice:
@@ -170,12 +183,12 @@ def _labelled(shop: Shop, history: History, choice: Choice) -> Choice:
         return choice
     settings = shop.settings
     newest = newest_mature(history.data_end, choice.window_days, settings.timezone)
-    everybody, gone = 0, 0
+    label, everybody, gone = label_named(settings.label), 0, 0
     for timeline in history.timelines:
-        codes = eligible(timeline, newest, settings.look_back_days)
+        codes = label.eligible(timeline, newest, settings.look_back_days)
         instants = np.full(len(codes), newest, dtype=np.int64)
         everybody += len(codes)
-        gone += int(churned(timeline, codes, instants, choice.window_days).sum())
+        gone += int(label.churned(timeline, codes, instants, choice.window_days).sum())
     return replace(
         choice,
         newest_label=from_us(newest),

@@ -25,7 +25,7 @@ from churnguard.features.population import Population
 from churnguard.jobs.leakage_report import Outcome
 from churnguard.jobs.leakage_sample import Sample, lot
 from churnguard.jobs.ports import EventStore, Shop
-from churnguard.labels.order_gap import eligible
+from churnguard.labels import Label, label_named
 from churnguard.project.layout import Layout
 from churnguard.project.loader import load_catalogue
 
@@ -76,6 +76,7 @@ class Trial:
     population: Population
     first: FeatureRows
     look_back_days: int
+    label: Label
     timezone: str
     build: Build
     fit: Fit
@@ -104,11 +105,13 @@ class Trial:
         instants = _instants(shop, sample, cutoffs)
         whole = catalogue or load_catalogue(Layout(shop.root))
         carried, left_out = carried_by(whole, [timeline])
-        found = [eligible(timeline, at, settings.look_back_days) for at in instants]
+        label = label_named(settings.label)
+        found = [label.eligible(timeline, at, settings.look_back_days) for at in instants]
         if not any(map(len, found)):
             raise NotEnoughHistory(
-                "Nobody had an order in the look-back at any cutoff: there is no row to check.",
-                hint="Choose another --cutoff, or ingest the orders that are missing.",
+                f"At no cutoff are there {label.who.format(days=settings.look_back_days)}: there "
+                "is no row to check.",
+                hint="Choose another --cutoff, or ingest the events that are missing.",
             )
         at = np.repeat(np.array(instants, np.int64), [len(codes) for codes in found])
         population = fit([timeline], instants, timezone=settings.timezone)
@@ -120,6 +123,7 @@ class Trial:
             population=population,
             first=first,
             look_back_days=settings.look_back_days,
+            label=label,
             timezone=settings.timezone,
             build=build,
             fit=fit,
@@ -288,7 +292,7 @@ class Trial:
 
     def _eligible_again(self, timeline: Timeline, at: int, rows: Ints) -> Outcome:
         """Compare who is eligible with who was."""
-        codes = eligible(timeline, at, self.look_back_days)
+        codes = self.label.eligible(timeline, at, self.look_back_days)
         now, before = set(timeline.customer_ids[codes]), set(self.first.customer_ids[rows])
         changed = sorted(now ^ before)
         example = f"customer {changed[0]} changed in eligibility." if changed else None

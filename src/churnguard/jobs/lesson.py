@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -15,8 +15,8 @@ from churnguard.features.coverage import carried_by
 from churnguard.features.population import Population
 from churnguard.jobs.population import shop_population
 from churnguard.jobs.ports import Progress, Shop
-from churnguard.jobs.snapshots import History, read_history, take_snapshots
-from churnguard.labels import Label, label_named
+from churnguard.jobs.snapshots import History, Snapshots, read_history, take_snapshots
+from churnguard.labels import ORDER_GAP, Label, label_named
 from churnguard.policy.rules import SignalTable
 from churnguard.policy.segments import segments
 from churnguard.policy.value import mean_spend
@@ -27,6 +27,23 @@ from churnguard.training.cutoffs import CutoffPlan, plan_cutoffs
 from churnguard.training.dataset import Dataset
 from churnguard.training.recipe import Recipe
 from churnguard.training.treatment import TreatmentReport, untreated
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What churn is.
+
+    Attributes
+    ----------
+    label : str
+        See :func:`churnguard.labels.label_named`.
+    horizon_days, look_back_days : int
+        How far it looks ahead, and how far back for who is eligible.
+    """
+
+    label: str = ORDER_GAP
+    horizon_days: int = 90
+    look_back_days: int = 365
 
 
 @dataclass(frozen=True)
@@ -49,8 +66,8 @@ class Lesson:
         Rows and mature labels.
     until : datetime
         Nothing known later was used.
-    look_back_days : int
-        Who is eligible.
+    meaning : Meaning
+        What churn is.
     treatment : TreatmentReport or None
         What was done about customers who were contacted; None where nobody was.
     """
@@ -62,8 +79,13 @@ class Lesson:
     population: Population
     dataset: Dataset
     until: datetime
-    look_back_days: int
+    meaning: Meaning
     treatment: TreatmentReport | None = None
+
+    @property
+    def look_back_days(self) -> int:
+        """Who is eligible."""
+        return self.meaning.look_back_days
 
     @property
     def customers(self) -> int:
@@ -89,13 +111,14 @@ class Lesson:
             peers=medians(newest.X, newest.names),
             metrics=dict(judged.mean()),
             segment_peers=medians_by_group(newest.X, newest.names, groups),
+            label=self.meaning.label,
         )
 
 
 def prepare_lesson(
     shop: Shop, catalogue: Catalogue, recipe: Recipe, *, until: datetime, progress: Progress
 ) -> Lesson:
-    """Read the history, lay the cutoffs, and build the rows.
+    """Read a shop's history, lay the cutoffs, and build the rows.
 
     Parameters
     ----------
@@ -117,37 +140,78 @@ def prepare_lesson(
     """
     settings = shop.settings
     history = read_history(shop, known_before=until, progress=progress)
-    refuse_unseen(label_named(settings.label), history.event_counts)
+    lesson = lesson_of(
+        history,
+        catalogue,
+        recipe,
+        until=until,
+        meaning=Meaning(settings.label, settings.horizon_days, settings.look_back_days),
+        timezone=settings.timezone,
+        fit=lambda instants: shop_population(shop, history.timelines, instants),
+        progress=progress,
+    )
+    dataset, treatment = untreated(
+        lesson.dataset, shop.scores.decisions(until), recipe.treatment, seed=recipe.seed
+    )
+    return replace(lesson, dataset=dataset, treatment=treatment)
+
+
+def lesson_of(
+    history: History,
+    catalogue: Catalogue,
+    recipe: Recipe,
+    *,
+    until: datetime,
+    meaning: Meaning,
+    timezone: str,
+    fit: Callable[[Iterable[int]], Population],
+    progress: Progress,
+) -> Lesson:
+    """Lay the cutoffs on a history, wherever it was read, and build the rows.
+
+    Parameters
+    ----------
+    history : History
+        What was known before ``until``.
+    catalogue : Catalogue
+        The signals asked for.
+    recipe : Recipe
+        Says which cutoffs.
+    until : datetime
+        Up to which the population is fitted.
+    meaning : Meaning
+        What churn is.
+    timezone : str
+        The shop's IANA time zone.
+    fit : callable
+        Fits the population for rows at some instants, microseconds UTC.
+    progress : callable
+        Told what is being done.
+
+    Raises
+    ------
+    NotEnoughHistory
+        If there is too little history for even one cutoff.
+    """
+    refuse_unseen(label_named(meaning.label), history.event_counts)
     carried, left_out = carried_by(catalogue, history.timelines)
     plan = plan_cutoffs(
         recipe.cutoffs,
-        newest_us=newest_mature(history.data_end, settings.horizon_days, settings.timezone),
+        newest_us=newest_mature(history.data_end, meaning.horizon_days, timezone),
         history_from_us=to_us(history.data_from),
-        horizon_days=settings.horizon_days,
+        horizon_days=meaning.horizon_days,
     )
     progress("fitting the population", 0, None)
-    whole_span = range(plan.all[0], to_us(until) + 1, DAY_US)
-    population = shop_population(shop, history.timelines, whole_span)
+    population = fit(range(plan.all[0], to_us(until) + 1, DAY_US))
     snapshots = take_snapshots(
         history,
         carried,
         plan.all,
         population=population,
-        horizon_days=settings.horizon_days,
-        look_back_days=settings.look_back_days,
+        horizon_days=meaning.horizon_days,
+        look_back_days=meaning.look_back_days,
         progress=progress,
-        label=settings.label,
-    )
-    dataset = Dataset(
-        X=snapshots.rows.values,
-        names=snapshots.rows.names,
-        y=snapshots.churned.astype(np.int8),
-        customer_ids=snapshots.rows.customer_ids.astype(str),
-        cutoffs=snapshots.rows.cutoffs,
-        horizon_days=settings.horizon_days,
-    ).take(snapshots.mature)
-    dataset, treatment = untreated(
-        dataset, shop.scores.decisions(until), recipe.treatment, seed=recipe.seed
+        label=meaning.label,
     )
     return Lesson(
         history=history,
@@ -155,11 +219,22 @@ def prepare_lesson(
         left_out=left_out,
         plan=plan,
         population=population,
-        dataset=dataset,
+        dataset=_mature(snapshots, meaning.horizon_days),
         until=until,
-        look_back_days=settings.look_back_days,
-        treatment=treatment,
+        meaning=meaning,
     )
+
+
+def _mature(snapshots: Snapshots, horizon_days: int) -> Dataset:
+    """Return the rows whose outcome is known."""
+    return Dataset(
+        X=snapshots.rows.values,
+        names=snapshots.rows.names,
+        y=snapshots.churned.astype(np.int8),
+        customer_ids=snapshots.rows.customer_ids.astype(str),
+        cutoffs=snapshots.rows.cutoffs,
+        horizon_days=horizon_days,
+    ).take(snapshots.mature)
 
 
 def refuse_unseen(label: Label, event_counts: Mapping[str, int]) -> None:

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from churnguard.errors import InvalidRequest
+from churnguard.jobs.champion import refuse_other_label
 from churnguard.jobs.ledger import champion_before
 from churnguard.jobs.ports import LedgerEntry, Shop
 from churnguard.project.layout import Layout
@@ -38,7 +39,8 @@ def promote(shop: Shop, version: str, *, approved_by: str, reason: str = "") -> 
     ModelNotFound
         If there is no such version.
     BundleMismatch
-        If its bundle cannot be verified or proven; the champion stays.
+        If its bundle cannot be verified or proven, or is of another label than the project; the
+        champion stays.
     InvalidRequest
         If nobody is named.
     """
@@ -100,13 +102,14 @@ def keep_bundle(shop: Shop, version: str) -> Bundle:
     ModelNotFound
         If there is no such version.
     BundleMismatch
-        If its bundle cannot be verified or proven.
+        If its bundle cannot be verified or proven, or is of another label than the project.
     """
     layout = Layout(shop.root)
     layout.bundles.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=layout.bundles, prefix=".fetching-") as folder:
         fetched = shop.registry().fetch_bundle(version, Path(folder) / "bundle")
         bundle = load_bundle(fetched, read_trusted(layout.trust))
+        refuse_other_label(shop, bundle, version)
         _keep(fetched, layout.bundles / bundle.digest.removeprefix("sha256:"))
     return bundle
 

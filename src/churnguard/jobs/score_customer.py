@@ -103,6 +103,6 @@ def score_customers(
     by_id = {score.customer_id: score for score in scores}
     for customer_id in by_id.keys() ^ set(wanted):
         row = book.get(customer_id)
-        why = "not_found" if row is None else book_reason(row) or "no_order_yet"
+        why = "not_found" if row is None else book_reason(row) or context.never
         by_id[customer_id] = score_without_number(context, customer_id, why, as_of=cutoff)
     return [by_id[customer_id] for customer_id in customer_ids]

@@ -59,7 +59,7 @@ class LocalJudge:
             score_without_number(
                 self.context,
                 row["customer_id"],
-                book_reason(row) or "no_order_yet",
+                book_reason(row) or self.context.never,
                 as_of=self.as_of,
             )
             for row in self.shop.events.customers().to_pylist()

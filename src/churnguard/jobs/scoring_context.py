@@ -35,6 +35,7 @@ def scoring_context(shop: Shop, champion: LoadedChampion, *, as_of: datetime) ->
         shop_mean_spend=facts.mean_spend,
         peers=facts.peers,
         segment_peers=facts.segment_peers,
+        label=facts.label,
         horizon_days=facts.horizon_days,
         look_back_days=facts.look_back_days,
         bands=settings.bands,

@@ -15,7 +15,7 @@ from churnguard.errors import ModelNotFound, NotEnoughHistory
 from churnguard.jobs.ports import Progress, Shop, silent
 from churnguard.jobs.shadow import shadow_nights
 from churnguard.jobs.snapshots import History, read_history
-from churnguard.labels.order_gap import churned
+from churnguard.labels import Label, label_named
 from churnguard.training.comparison import paired_means
 from churnguard.training.metrics import auc, log_loss, row_log_loss
 
@@ -134,7 +134,11 @@ def shadow_report(shop: Shop, version: str, *, progress: Progress = silent) -> S
         )
     history = _history(shop, progress)
     both = [_both(table) for _, table in nights]
-    ys = [_outcomes(history, part, to_us(at)) for (at, _), part in zip(nights, both, strict=True)]
+    label = label_named(shop.settings.label)
+    ys = [
+        _outcomes(history, part, to_us(at), label)
+        for (at, _), part in zip(nights, both, strict=True)
+    ]
     told = [
         _night(iso(at), table, part, y)
         for (at, table), part, y in zip(nights, both, ys, strict=True)
@@ -213,8 +217,10 @@ def _quantiles(risk: Floats) -> tuple[float, ...]:
     return tuple(np.quantile(risk, QUANTILES).round(4).tolist()) if len(risk) else ()
 
 
-def _outcomes(history: History | None, both: _Both, as_of_us: int) -> NDArray[np.int8] | None:
-    """Return who placed no order within the horizon; None before the horizon has passed."""
+def _outcomes(
+    history: History | None, both: _Both, as_of_us: int, label: Label
+) -> NDArray[np.int8] | None:
+    """Return who churned within the horizon; None before the horizon has passed."""
     horizon = both.horizon_days
     if history is None or not horizon or as_of_us + horizon * DAY_US > history.data_end:
         return None
@@ -225,7 +231,7 @@ def _outcomes(history: History | None, both: _Both, as_of_us: int) -> NDArray[np
         if len(places):
             found = np.array([codes[both.customers[i]] for i in places], dtype=np.int32)
             cutoffs = np.full(len(places), as_of_us, dtype=np.int64)
-            y[places] = churned(timeline, found, cutoffs, horizon)
+            y[places] = label.churned(timeline, found, cutoffs, horizon)
     return y
 
 

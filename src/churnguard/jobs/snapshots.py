@@ -205,14 +205,15 @@ def snapshot_rows(
 ) -> tuple[FeatureRows, NDArray[np.bool_]]:
     """Build the rows of one partition's eligible customers, and tell who churned after."""
     meaning = label_named(label)
-    customers, instants = _eligible_rows(timeline, meaning, cutoffs, look_back_days)
+    customers, instants = eligible_rows(timeline, meaning, cutoffs, look_back_days)
     rows = build_features(timeline, catalogue, customers, instants, population=population)
     return rows, meaning.churned(timeline, customers, instants, horizon_days)
 
 
-def _eligible_rows(
+def eligible_rows(
     timeline: Timeline, meaning: Label, cutoffs: Sequence[int], look_back_days: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return customer and cutoff of the rows of one partition, by cutoff."""
     found = [meaning.eligible(timeline, cutoff, look_back_days) for cutoff in cutoffs]
     instants = np.repeat(np.asarray(cutoffs, np.int64), [len(codes) for codes in found])
     return np.concatenate(found) if found else np.zeros(0, np.int32), instants

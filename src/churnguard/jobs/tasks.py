@@ -244,7 +244,7 @@ class Scores:
         silent = sorted(book.keys() - set(timeline.customer_ids))
         scores += [
             score_without_number(
-                context, name, book_reason(book[name]) or "no_order_yet", as_of=self.as_of
+                context, name, book_reason(book[name]) or context.never, as_of=self.as_of
             )
             for name in silent
         ]

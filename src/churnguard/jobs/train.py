@@ -22,10 +22,12 @@ from churnguard.jobs.ports import Progress, Shop, silent
 from churnguard.jobs.promote import promote as promote_version
 from churnguard.jobs.tune import search
 from churnguard.jobs.write_card import write_card
+from churnguard.labels import label_named
 from churnguard.policy.playbook import read_playbook, refuse_unknown_signals
 from churnguard.project.layout import Layout
 from churnguard.project.loader import load_catalogue, load_recipe
 from churnguard.project.secrets import signing_key
+from churnguard.scoring.abstention import refuse_untold
 from churnguard.scoring.bundle import Facts, bundle_digest, write_bundle
 from churnguard.scoring.golden import golden_cutoffs, golden_events
 from churnguard.training.backtest import MODEL, Backtest, backtest
@@ -141,6 +143,8 @@ def train(
     ------
     PlaybookError
         If a rule of the playbook looks at a signal that the catalogue does not have.
+    CatalogueError
+        If no signal of the catalogue tells whom to score by the project's label.
     NotEnoughHistory
         If the data are too thin; the message says what there is and what is needed.
     TrainingError
@@ -153,6 +157,7 @@ def train(
     catalogue = load_catalogue(layout)
     playbook = read_playbook(layout.playbook)
     refuse_unknown_signals(playbook, catalogue.names, file=layout.playbook)
+    refuse_untold(label_named(shop.settings.label), catalogue.names)
     lesson = prepare_lesson(shop, catalogue, read, until=until or shop.clock(), progress=progress)
     tuning = search(lesson, read, trials, file=layout.tuning, progress=progress)
     read = tuning.recipe if tuning else read
@@ -292,6 +297,7 @@ def _tags(shop: Shop, taught: _Taught) -> dict[str, str]:
         "churnguard.dataset_sha256": digest.hexdigest(),
         "churnguard.rows": str(len(dataset)),
         "churnguard.customers": str(taught.lesson.customers),
+        "churnguard.label": taught.facts.label,
         "churnguard.horizon_days": str(dataset.horizon_days),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from churnguard.clock import iso
+from churnguard.labels import label_named
 from churnguard.scoring.bundle import Facts
 
 
@@ -43,9 +44,9 @@ def write_card(
     lines = [
         f"# Churn model of {shop}",
         "",
-        "The risk is the calibrated probability of no order in the next "
-        f"{facts.horizon_days} days, for customers with an order in the last "
-        f"{facts.look_back_days} days.",
+        "The risk is the calibrated probability of "
+        f"{label_named(facts.label).told(facts.horizon_days, facts.look_back_days)} (the label "
+        f"'{facts.label}').",
         "",
         "## What it learned from",
         "",
@@ -69,6 +70,6 @@ def write_card(
         "## What it must not be used for",
         "",
         "It advises a person on retention offers. It is not made for refusing service, credit or a "
-        "contract, and knows nothing of customers without an order in the look-back.",
+        "contract, and knows nothing of customers outside the look-back.",
     ]
     return "\n".join(lines) + "\n"

@@ -10,13 +10,16 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from churnguard.errors import InvalidRequest
-from churnguard.events.timeline import Timeline
 from churnguard.labels import order_gap, subscription
+
+if TYPE_CHECKING:
+    from churnguard.events.timeline import Timeline
 
 ORDER_GAP = "order_gap"
 _ACTIVITY = "activity:"
@@ -35,8 +38,8 @@ class Label:
     eligible, churned : callable
         As in :mod:`churnguard.labels.order_gap`.
     churn, who : str
-        For people: what a churned customer does, with ``{days}`` of the horizon, and who is
-        asked about, with ``{days}`` of the look-back.
+        For people: what the risk is of, with ``{days}`` of the horizon, and who is asked about,
+        with ``{days}`` of the look-back.
     recency : str or None
         The signal that tells, when scoring, who is eligible: days since what the look-back looks
         for, missing where it never happened. None where no signal tells.
@@ -52,6 +55,11 @@ class Label:
     who: str
     recency: str | None
     never: str
+
+    @property
+    def event(self) -> str | None:
+        """The kind of event whose absence is churn; None where churn is an event of its own."""
+        return self.needs[0] if len(self.needs) == 1 else None
 
     def told(self, horizon_days: int, look_back_days: int) -> str:
         """Return what the risk is about, as the end of a sentence.
@@ -111,7 +119,7 @@ _ALL = (
         needs=subscription.EVENTS,
         eligible=subscription.eligible,
         churned=subscription.churned,
-        churn="the subscription ends within {days} days and is not renewed",
+        churn="a subscription that ends within {days} days and is not renewed",
         who="customers whose subscription runs, begun or renewed in the last {days} days",
         recency="days_since_renewal",
         never="no_subscription",

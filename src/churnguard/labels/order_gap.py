@@ -7,12 +7,16 @@ event than the order shows that a customer is there, such as a login, ``event`` 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from churnguard.clock import DAY_US, end_of_local_day, from_us, to_us
 from churnguard.errors import NotEnoughHistory
-from churnguard.events.timeline import Timeline
+
+if TYPE_CHECKING:
+    from churnguard.events.timeline import Timeline
 
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]

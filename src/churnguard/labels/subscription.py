@@ -7,12 +7,16 @@ without a word, it must send the cancellation when the term is over.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from churnguard.clock import DAY_US
-from churnguard.events.timeline import Timeline
 from churnguard.labels.order_gap import data_end, mature
+
+if TYPE_CHECKING:
+    from churnguard.events.timeline import Timeline
 
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]

@@ -6,18 +6,21 @@ say, then whether the model's own interval says anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from churnguard.errors import CatalogueError
+from churnguard.labels import ORDER_GAP, Label, label_named
 from churnguard.policy.rules import SignalTable
 from churnguard.scoring.score import Status
 
 STATUS_OF: Mapping[str, Status] = {
     "no_order_yet": "abstained",
+    "no_activity_yet": "abstained",
+    "no_subscription": "abstained",
     "outside_look_back": "abstained",
     "too_little_history": "abstained",
     "no_model": "abstained",
@@ -28,7 +31,6 @@ STATUS_OF: Mapping[str, Status] = {
 }
 """The status that goes with each ``status_reason``."""
 
-_RECENCY = "days_since_order"
 _BOOK = (("restricted", "restricted"), ("opt_out_profiling", "opted_out"), ("exclude", "excluded"))
 
 
@@ -38,6 +40,7 @@ def silences(
     customers: Mapping[str, Mapping[str, Any] | None],
     *,
     look_back_days: int,
+    label: str = ORDER_GAP,
 ) -> list[str | None]:
     """Return why each customer gets no number, as far as book and signals can tell.
 
@@ -46,11 +49,13 @@ def silences(
     customer_ids : sequence of str, length n
         Whom the rows are about.
     table : SignalTable
-        Their signals; ``days_since_order`` must be among them.
+        Their signals; the one by which the label tells who is eligible must be among them.
     customers : mapping
         The customer book by customer; rows may be missing.
     look_back_days : int
         An order must be this recent; exactly at the border is recent enough.
+    label : str
+        What churn is; see :func:`churnguard.labels.label_named`.
 
     Returns
     -------
@@ -60,7 +65,7 @@ def silences(
     Raises
     ------
     CatalogueError
-        If there is no ``days_since_order``.
+        If there is no such signal.
 
     Examples
     --------
@@ -68,19 +73,38 @@ def silences(
     >>> silences("abcd", table, {"d": {"opt_out_profiling": True}}, look_back_days=365)
     [None, 'outside_look_back', 'no_order_yet', 'opted_out']
     """
-    recency = table.column(_RECENCY)
-    if recency is None:
-        raise CatalogueError(
-            f"The catalogue has no signal '{_RECENCY}', so nobody can tell whom to score.",
-            hint="Add it to the project's catalogue and train again.",
-        )
-    found = _from_signals(recency, look_back_days)
+    meaning = label_named(label)
+    refuse_untold(meaning, table.columns)
+    recency = table.column(meaning.recency or "")
+    assert recency is not None
+    found = _from_signals(recency, look_back_days, never=meaning.never)
     if customers:
         for place, customer_id in enumerate(customer_ids):
             row = customers.get(customer_id)
             if row:
                 found[place] = book_reason(row) or found[place]
     return found
+
+
+def refuse_untold(label: Label, signals: Collection[str]) -> None:
+    """Refuse a label where no signal tells who is eligible.
+
+    Raises
+    ------
+    CatalogueError
+        If its signal is not among these, or no signal of ChurnGuard's tells.
+    """
+    if label.recency is None:
+        raise CatalogueError(
+            f"No signal tells when a customer last did what the label '{label.name}' looks at, so "
+            "nobody can tell whom to score.",
+            hint="Choose another label in churnguard.toml.",
+        )
+    if label.recency not in signals:
+        raise CatalogueError(
+            f"The catalogue has no signal '{label.recency}', so nobody can tell whom to score.",
+            hint="Add it to the project's catalogue and train again.",
+        )
 
 
 def book_reason(row: Mapping[str, Any]) -> str | None:
@@ -119,10 +143,12 @@ def too_little_history(
     return np.asarray(np.isnan(margins) | ~(width <= widest))
 
 
-def _from_signals(recency: NDArray[np.float64], look_back_days: int) -> list[str | None]:
+def _from_signals(
+    recency: NDArray[np.float64], look_back_days: int, *, never: str
+) -> list[str | None]:
     found: list[str | None] = [None] * len(recency)
     for place in np.flatnonzero(np.isnan(recency)).tolist():
-        found[place] = "no_order_yet"
+        found[place] = never
     for place in np.flatnonzero(recency > look_back_days).tolist():
         found[place] = "outside_look_back"
     return found

@@ -28,6 +28,7 @@ from churnguard.events.timeline import Timeline
 from churnguard.features.build import FeatureRows, build_features
 from churnguard.features.catalogue import Catalogue
 from churnguard.features.population import Population
+from churnguard.labels import ORDER_GAP
 from churnguard.scoring.signature import is_signed_by, sign
 from churnguard.training.model import TrainedModel, load_model
 
@@ -64,6 +65,8 @@ class Facts:
         Means over the backtest's cutoffs; empty where the history was too short for one.
     segment_peers : mapping of str to mapping of str to float
         The same by segment, where 20 or more of the segment have the signal.
+    label : str
+        What churn is; bundles that do not say mean the order gap.
     """
 
     horizon_days: int
@@ -74,6 +77,7 @@ class Facts:
     peers: Mapping[str, float]
     metrics: Mapping[str, float]
     segment_peers: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    label: str = ORDER_GAP
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values."""

@@ -87,7 +87,9 @@ def compose_scores(
         )
     ids = [str(customer_id) for customer_id in rows.customer_ids]
     table = SignalTable.of(rows.values, rows.names)
-    whys = silences(ids, table, customers, look_back_days=context.look_back_days)
+    whys = silences(
+        ids, table, customers, look_back_days=context.look_back_days, label=context.label
+    )
     asked = _Asked(context, customers, last_actions, as_of, _told(explain, ids))
     spoken = _judge(asked, ids, table, whys)
     return [

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnguard.features.catalogue import Catalogue
+from churnguard.labels import ORDER_GAP, label_named
 from churnguard.policy.holdout import Holdout
 from churnguard.policy.playbook import Playbook
 from churnguard.scoring.peers import usual_customer
@@ -56,6 +57,8 @@ class ScoringContext:
         Who is held out of every action.
     shop_mean_spend : float
         Mean net spend of a customer's past year, money; fitted with the model.
+    label : str
+        What churn is; see :func:`churnguard.labels.label_named`.
     horizon_days, look_back_days : int
         See the project's settings.
     bands : tuple of two floats
@@ -84,6 +87,7 @@ class ScoringContext:
     playbook: Playbook
     holdout: Holdout
     shop_mean_spend: float
+    label: str = ORDER_GAP
     horizon_days: int = 90
     look_back_days: int = 365
     bands: tuple[float, float] = (0.33, 0.66)
@@ -99,6 +103,11 @@ class ScoringContext:
     def is_stale(self, as_of: datetime) -> bool:
         """Tell whether the newest event is too old for a score at this instant."""
         return self.data_through is None or as_of - self.data_through > self.stale_after
+
+    @property
+    def never(self) -> str:
+        """Return the ``status_reason`` of customers without an event."""
+        return label_named(self.label).never
 
     @cached_property
     def writer(self) -> ReasonWriter:

@@ -1,7 +1,8 @@
 """What a score is: one record, the same for CLI, API, pages, Python and MLflow.
 
-``churn_risk`` is the calibrated probability of no order in the next ``horizon_days``; ``margin`` is
-its log-odds, and the reasons' ``effect`` values sum from ``base_margin`` to ``margin``.
+``churn_risk`` is the calibrated probability of churn within ``horizon_days``: no order, unless the
+shop chose another label. ``margin`` is its log-odds, and the reasons' ``effect`` values sum from
+``base_margin`` to ``margin``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ Group = Literal["treat", "control"]
 
 STATUS_REASONS: Mapping[str, str] = {
     "no_order_yet": "The customer has not ordered yet, so there is nothing to lose.",
-    "outside_look_back": "The last order is further back than the look-back: already gone.",
+    "no_activity_yet": "The customer has never been active, so there is nothing to lose.",
+    "no_subscription": "The customer has no running subscription, so there is nothing to lose.",
+    "outside_look_back": "There is nothing within the look-back: already gone.",
     "too_little_history": "There are too few events to carry a number.",
     "no_model": "No model has been promoted yet; run 'churnguard train'.",
     "excluded": "The customer is marked as staff or test.",

@@ -12,7 +12,7 @@ from churnguard.jobs import train as shop_train
 from churnguard.jobs.ports import Shop
 from churnguard.jobs.train import TrainingReport
 from churnguard.scoring.score import Score
-from churnguard.tables import models
+from churnguard.tables import models, scores
 from churnguard.tables.models import Trained
 
 
@@ -51,8 +51,8 @@ def score(what: Shop | pd.DataFrame | pa.Table, by: Any, /, **options: Any) -> A
         The customers' ids, or what :func:`train` returned for a table.
     **options
         Those of :func:`churnguard.jobs.score_customer.score`, or of
-        :func:`churnguard.tables.models.score`.
+        :func:`churnguard.tables.scores.score`.
     """
     if isinstance(what, Shop):
         return shop_score.score(what, by, **options)
-    return models.score(what, by, **options)
+    return scores.score(what, by, **options)

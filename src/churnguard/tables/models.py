@@ -1,4 +1,4 @@
-"""Train, judge and score on a table of events: the commands' numbers without a project.
+"""Train and judge on a table of events: the commands' numbers without a project.
 
 A model made here lives in this process. To serve one, with a card, a gate and a registry, train it
 in a project.
@@ -11,28 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-import pyarrow as pa
-
-from churnguard.clock import DAY_US, from_us, to_us
-from churnguard.events.timeline import Timeline
-from churnguard.features.build import build_features as build_rows
+from churnguard.clock import from_us
 from churnguard.features.catalogue import Catalogue
-from churnguard.features.coverage import carried_by
 from churnguard.features.population import Population, fit_population
-from churnguard.jobs.lesson import Lesson, newest_mature
+from churnguard.jobs.lesson import Lesson, Meaning, lesson_of
 from churnguard.jobs.ports import silent
-from churnguard.jobs.snapshots import take_snapshots
 from churnguard.jobs.tune import search
-from churnguard.policy.rules import SignalTable
-from churnguard.scoring.abstention import STATUS_OF, silences, too_little_history
-from churnguard.scoring.context import ScoringContext
-from churnguard.tables.events import Table, like, read_events
+from churnguard.labels import ORDER_GAP
+from churnguard.scoring.bundle import Facts
+from churnguard.tables.events import Table, read_events
 from churnguard.tables.history import Instant, read_history, read_instant
 from churnguard.training import backtest as judging
 from churnguard.training.backtest import Backtest
-from churnguard.training.cutoffs import plan_cutoffs
-from churnguard.training.dataset import Dataset
 from churnguard.training.fit import fit
 from churnguard.training.model import TrainedModel
 from churnguard.training.recipe import Recipe
@@ -56,8 +46,8 @@ class Trained:
         What was learned, tuned values included.
     backtest : Backtest
         How good the recipe was at past cutoffs, beside the baselines.
-    horizon_days, look_back_days : int
-        What churn means, and who is eligible.
+    facts : Facts
+        What churn means, who is eligible, and what is usual among customers.
     timezone : str
         The shop's IANA time zone.
     left_out : mapping of str to str
@@ -71,8 +61,7 @@ class Trained:
     population: Population
     recipe: Recipe
     backtest: Backtest
-    horizon_days: int
-    look_back_days: int
+    facts: Facts
     timezone: str
     left_out: Mapping[str, str]
     tuning: Tuning | None = None
@@ -84,6 +73,7 @@ def train(
     recipe: Recipe | None = None,
     catalogue: Catalogue | None = None,
     until: Instant | None = None,
+    label: str = ORDER_GAP,
     horizon_days: int = 90,
     look_back_days: int = 365,
     timezone: str = "UTC",
@@ -102,8 +92,10 @@ def train(
         The signals; every family when not given.
     until : datetime, date or str, optional
         Only what was known before it is used; everything when not given.
+    label : str
+        What churn is; see :func:`churnguard.labels.label_named`.
     horizon_days, look_back_days : int
-        What churn means, and who is eligible.
+        How far it looks ahead, and how far back for who is eligible.
     timezone : str
         The shop's IANA time zone.
     trials : int
@@ -122,8 +114,7 @@ def train(
         read,
         catalogue=catalogue,
         until=until,
-        horizon_days=horizon_days,
-        look_back_days=look_back_days,
+        meaning=Meaning(label, horizon_days, look_back_days),
         timezone=timezone,
     )
     with TemporaryDirectory() as folder:
@@ -141,8 +132,7 @@ def train(
         population=lesson.population,
         recipe=read,
         backtest=judged,
-        horizon_days=horizon_days,
-        look_back_days=look_back_days,
+        facts=lesson.facts(judged),
         timezone=timezone,
         left_out=lesson.left_out,
         tuning=tuning,
@@ -155,6 +145,7 @@ def backtest(
     recipe: Recipe | None = None,
     catalogue: Catalogue | None = None,
     until: Instant | None = None,
+    label: str = ORDER_GAP,
     horizon_days: int = 90,
     look_back_days: int = 365,
     timezone: str = "UTC",
@@ -165,7 +156,7 @@ def backtest(
     ----------
     events : pandas.DataFrame or pyarrow.Table
         Canonical events of customers who may be profiled.
-    recipe, catalogue, until, horizon_days, look_back_days, timezone
+    recipe, catalogue, until, label, horizon_days, look_back_days, timezone
         As for :func:`train`.
 
     Raises
@@ -179,68 +170,10 @@ def backtest(
         read,
         catalogue=catalogue,
         until=until,
-        horizon_days=horizon_days,
-        look_back_days=look_back_days,
+        meaning=Meaning(label, horizon_days, look_back_days),
         timezone=timezone,
     )
     return _judged(lesson, read)
-
-
-def score(events: Table, model: Trained, *, as_of: Instant | None = None) -> Table:
-    """Score every customer of a table of events.
-
-    Parameters
-    ----------
-    events : pandas.DataFrame or pyarrow.Table
-        Canonical events, of the same shop as those that were trained on.
-    model : Trained
-        From :func:`train`.
-    as_of : datetime, date or str, optional
-        The cutoff; the end of the newest event's day when not given.
-
-    Returns
-    -------
-    pandas.DataFrame or pyarrow.Table
-        ``customer_id``, ``as_of``, ``status`` and ``status_reason`` (as in docs/scores.md),
-        ``churn_risk``, ``risk_low``, ``risk_high`` and ``margin`` (missing where there is no
-        number), by customer. The kind that was given.
-    """
-    timezone = model.timezone
-    history = read_history(read_events(events, timezone=timezone), timezone=timezone)
-    cutoff = history.data_end if as_of is None else to_us(read_instant(as_of, timezone))
-    (timeline,) = history.timelines
-    ids, values = _everybody(timeline, model, cutoff)
-    table = SignalTable.of(values, model.catalogue.names)
-    whys = silences(ids, table, {}, look_back_days=model.look_back_days)
-    margins = model.model.margins(values)
-    bounds = model.model.intervals(margins)
-    wide = too_little_history(margins, bounds, widest=ScoringContext.widest_interval)
-    whys = [
-        why or ("too_little_history" if out else None) for why, out in zip(whys, wide, strict=True)
-    ]
-    silent_rows = np.array([why is not None for why in whys], dtype=bool)
-
-    def number(column: object) -> pa.Array:
-        return pa.array(column, pa.float64(), mask=silent_rows)
-
-    answer = {
-        "customer_id": pa.array(ids, pa.string()),
-        "as_of": pa.array([from_us(cutoff)] * len(ids), pa.timestamp("us", tz="UTC")),
-        "status": pa.array(["scored" if why is None else STATUS_OF[why] for why in whys]),
-        "status_reason": pa.array(whys, pa.string()),
-        "churn_risk": number(model.model.risks(values)),
-        "risk_low": number(bounds[:, 0]),
-        "risk_high": number(bounds[:, 1]),
-        "margin": number(margins),
-    }
-    return like(pa.table(answer), events)
-
-
-def _everybody(timeline: Timeline, model: Trained, cutoff: int) -> tuple[list[str], np.ndarray]:
-    customers = np.arange(len(timeline.customer_ids), dtype=np.int32)
-    instants = np.full(len(customers), cutoff, dtype=np.int64)
-    rows = build_rows(timeline, model.catalogue, customers, instants, population=model.population)
-    return [str(customer) for customer in rows.customer_ids], rows.values
 
 
 def _lesson(
@@ -249,49 +182,21 @@ def _lesson(
     *,
     catalogue: Catalogue | None,
     until: Instant | None,
-    horizon_days: int,
-    look_back_days: int,
+    meaning: Meaning,
     timezone: str,
 ) -> Lesson:
     """Lay the cutoffs and build the rows, as for a project."""
     table = read_events(events, timezone=timezone)
     history = read_history(table, timezone=timezone, until=until)
-    end = history.data_end if until is None else to_us(read_instant(until, timezone))
-    carried, left_out = carried_by(catalogue or Catalogue.of(), history.timelines)
-    plan = plan_cutoffs(
-        recipe.cutoffs,
-        newest_us=newest_mature(history.data_end, horizon_days, timezone),
-        history_from_us=to_us(history.data_from),
-        horizon_days=horizon_days,
-    )
-    span = range(plan.all[0], end + 1, DAY_US)
-    population = fit_population(history.timelines, span, timezone=timezone)
-    snapshots = take_snapshots(
+    return lesson_of(
         history,
-        carried,
-        plan.all,
-        population=population,
-        horizon_days=horizon_days,
-        look_back_days=look_back_days,
+        catalogue or Catalogue.of(),
+        recipe,
+        until=from_us(history.data_end) if until is None else read_instant(until, timezone),
+        meaning=meaning,
+        timezone=timezone,
+        fit=lambda instants: fit_population(history.timelines, instants, timezone=timezone),
         progress=silent,
-    )
-    dataset = Dataset(
-        X=snapshots.rows.values,
-        names=snapshots.rows.names,
-        y=snapshots.churned.astype(np.int8),
-        customer_ids=snapshots.rows.customer_ids.astype(str),
-        cutoffs=snapshots.rows.cutoffs,
-        horizon_days=horizon_days,
-    ).take(snapshots.mature)
-    return Lesson(
-        history=history,
-        catalogue=carried,
-        left_out=left_out,
-        plan=plan,
-        population=population,
-        dataset=dataset,
-        until=from_us(end),
-        look_back_days=look_back_days,
     )
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-import numpy as np
 import pyarrow as pa
 
-from churnguard.events.timeline import Timeline
 from churnguard.features.catalogue import Catalogue
 from churnguard.features.coverage import carried_by
 from churnguard.features.population import fit_population
 from churnguard.jobs.ports import silent
-from churnguard.jobs.snapshots import LABEL, POPULATION, take_snapshots
-from churnguard.labels.order_gap import Codes, Ints, churned, eligible, mature
+from churnguard.jobs.snapshots import LABEL, POPULATION, eligible_rows, take_snapshots
+from churnguard.labels import ORDER_GAP, label_named, mature
 from churnguard.tables.events import Table, like, read_events
 from churnguard.tables.history import Instant, read_cutoffs, read_history
 
@@ -25,6 +23,7 @@ def build_features(
     catalogue: Catalogue | None = None,
     timezone: str = "UTC",
     look_back_days: int = 365,
+    label: str = ORDER_GAP,
 ) -> Table:
     """Build the rows of all eligible customers at some cutoffs.
 
@@ -43,6 +42,8 @@ def build_features(
         The shop's IANA time zone.
     look_back_days : int
         Eligible is who has an order in so many days before the cutoff.
+    label : str
+        What churn is, and so who is eligible; see :func:`churnguard.labels.label_named`.
 
     Returns
     -------
@@ -83,6 +84,7 @@ def build_features(
         horizon_days=1,
         look_back_days=look_back_days,
         progress=silent,
+        label=label,
     ).rows
     fits = pa.array(rows.fits(), pa.string())
     return like(rows.to_arrow().append_column(POPULATION, fits), events)
@@ -95,8 +97,9 @@ def label(
     horizon_days: int = 90,
     timezone: str = "UTC",
     look_back_days: int = 365,
+    label: str = ORDER_GAP,
 ) -> Table:
-    """Tell who churned: no order in the horizon after the cutoff.
+    """Tell who churned: no order in the horizon after the cutoff, or what the label says.
 
     Parameters
     ----------
@@ -110,6 +113,8 @@ def label(
         The shop's IANA time zone.
     look_back_days : int
         Eligible is who has an order in so many days before the cutoff.
+    label : str
+        What churn is, and so who is eligible; see :func:`churnguard.labels.label_named`.
 
     Returns
     -------
@@ -130,18 +135,11 @@ def label(
     """
     history = read_history(read_events(events, timezone=timezone), timezone=timezone)
     (timeline,) = history.timelines
-    customers, instants = _eligible(timeline, read_cutoffs(cutoffs, timezone), look_back_days)
-    known = mature(instants, horizon_days, history.data_end)
-    gone = churned(timeline, customers, instants, horizon_days)
+    meaning, instants = label_named(label), read_cutoffs(cutoffs, timezone)
+    customers, at = eligible_rows(timeline, meaning, instants, look_back_days)
+    known = mature(at, horizon_days, history.data_end)
+    gone = meaning.churned(timeline, customers, at, horizon_days)
     ids = pa.array(timeline.customer_ids[customers], pa.string())
-    at = pa.array(instants).cast(pa.timestamp("us", tz="UTC"))
-    answer = {"customer_id": ids, "cutoff": at, LABEL: pa.array(gone, pa.bool_(), mask=~known)}
+    when = pa.array(at).cast(pa.timestamp("us", tz="UTC"))
+    answer = {"customer_id": ids, "cutoff": when, LABEL: pa.array(gone, pa.bool_(), mask=~known)}
     return like(pa.table(answer), events)
-
-
-def _eligible(
-    timeline: Timeline, cutoffs: Sequence[int], look_back_days: int
-) -> tuple[Codes, Ints]:
-    found = [eligible(timeline, cutoff, look_back_days) for cutoff in cutoffs]
-    instants = np.repeat(np.asarray(cutoffs, np.int64), [len(codes) for codes in found])
-    return np.concatenate(found), instants
