@@ -157,6 +157,10 @@ class JobInterrupted(ChurnGuardError):
     """A job was asked to stop, and did so between two steps; the same command goes on with it."""
 
 
+class KeyNotFound(StoreError):
+    """The shop has no such live API key."""
+
+
 class BundleMismatch(StoreError):
     """A bundle is damaged, unsigned, or does not fit the code that would serve it."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import orjson
@@ -35,10 +35,17 @@ class SqlKeyStore:
         self._engine = engine
 
     def create(
-        self, name: str, scopes: Sequence[str], *, now: datetime, expires_at: datetime | None = None
+        self,
+        name: str,
+        scopes: Sequence[str],
+        *,
+        now: datetime,
+        expires_at: datetime | None = None,
+        replaces: str | None = None,
     ) -> tuple[ApiKey, str]:
         """Make a key; the second value is the full text, to be shown once."""
-        key = ApiKey(secrets.token_hex(8), name, tuple(scopes), now, expires_at, None)
+        key_id = secrets.token_hex(8)
+        key = ApiKey(key_id, name, tuple(scopes), now, expires_at, None, None, replaces)
         secret = secrets.token_hex(32)
         with writing(self._engine) as connection:
             connection.execute(
@@ -49,6 +56,7 @@ class SqlKeyStore:
                     secret_digest=_digest(secret),
                     created_at=to_us(now),
                     expires_at=None if expires_at is None else to_us(expires_at),
+                    replaces=replaces,
                 )
             )
         return key, f"{PREFIX}{key.key_id}_{secret}"
@@ -81,6 +89,24 @@ class SqlKeyStore:
         with writing(self._engine) as connection:
             return connection.execute(change).rowcount > 0
 
+    def expire(self, key_id: str, *, at: datetime) -> bool:
+        """Let a key end at an instant, if it does not end before; False when there is none."""
+        end = to_us(at)
+        kept = api_key.c.expires_at
+        change = sa.update(api_key).where(api_key.c.key_id == key_id)
+        sooner = sa.case((kept < end, kept), else_=end)
+        with writing(self._engine) as connection:
+            return connection.execute(change.values(expires_at=sooner)).rowcount > 0
+
+    def mark_used(self, used: Mapping[str, datetime]) -> None:
+        """Keep when keys were last used; an older instant changes nothing."""
+        last = api_key.c.last_used_at
+        with writing(self._engine) as connection:
+            for key_id, at in used.items():
+                newer = sa.or_(last.is_(None), last < to_us(at))
+                change = sa.update(api_key).where(api_key.c.key_id == key_id, newer)
+                connection.execute(change.values(last_used_at=to_us(at)))
+
 
 def _digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
@@ -95,6 +121,8 @@ def _key(row: sa.Row[tuple[object, ...]]) -> ApiKey:
         created_at=from_us(values["created_at"]),
         expires_at=_instant(values["expires_at"]),
         revoked_at=_instant(values["revoked_at"]),
+        last_used_at=_instant(values["last_used_at"]),
+        replaces=values["replaces"],
     )
 
 

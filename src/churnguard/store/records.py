@@ -7,7 +7,7 @@ They live below the ports, so that adapters need not look up; jobs import them f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -81,6 +81,8 @@ class QuarantinedRow:
         The row as JSON, as it was read.
     recipe : str
         JSON of how it was read (kind, preset or mapping), so that it can be replayed.
+    place : int
+        Where it stands in the quarantine, rising with each row put there; 0 before it is.
     """
 
     row_id: str
@@ -90,6 +92,7 @@ class QuarantinedRow:
     detail: str
     payload: str
     recipe: str
+    place: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,62 @@ class ApiKey:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    last_used_at: datetime | None = None
+    replaces: str | None = None
+
+
+Detail = str | int | float | bool | None
+"""A further fact of an audit entry."""
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """One act in the audit log; ``subject`` is a keyed pseudonym."""
+
+    sequence: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str | None
+    details: Mapping[str, Detail]
+    digest: bytes
+
+
+@dataclass(frozen=True)
+class AuditDay:
+    """The signed digest with which a UTC day of the audit log ended."""
+
+    day: str
+    last_sequence: int
+    digest: bytes
+    signature: str
+
+
+@dataclass(frozen=True)
+class AuditVerdict:
+    """What a check of the audit log found.
+
+    Attributes
+    ----------
+    entries, days : int
+        Entries and sealed days found right, before the first that is not.
+    head : str
+        Digest of the last right entry; to be noted elsewhere.
+    broken : str
+        The first thing that is wrong; empty when nothing is.
+    public_key : str
+        With which the days' signatures can be checked: Ed25519, base64.
+    """
+
+    entries: int
+    days: int
+    head: str
+    broken: str
+    public_key: str
+
+    def but(self, broken: str) -> AuditVerdict:
+        """Return the verdict with something wrong."""
+        return replace(self, broken=broken)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ run over them and over the real adapters.
 
 from __future__ import annotations
 
+from churnguard.testing.audit import FakeAuditLog
 from churnguard.testing.builders import (
     MODEL,
     NOON,
@@ -34,6 +35,7 @@ __all__ = [
     "GOLDEN_ZONE",
     "MODEL",
     "NOON",
+    "FakeAuditLog",
     "FakeChampion",
     "FakeChanges",
     "FakeCourier",

@@ -12,6 +12,7 @@ import pyarrow as pa
 from churnguard.jobs.ports import ModelRegistry, Shop
 from churnguard.project.settings import Settings
 from churnguard.scoring.score import Score
+from churnguard.testing.audit import FakeAuditLog
 from churnguard.testing.builders import NOON, build_run
 from churnguard.testing.changes import FakeChanges
 from churnguard.testing.event_store import FakeEventStore
@@ -60,6 +61,7 @@ def fake_shop(
         ledger=FakeLedger(),
         keys=FakeKeyStore(),
         replies=FakeReplyStore(),
+        audit=FakeAuditLog(),
         work=FakeWorkBook(),
         outbox=outbox,
         watch=FakeWatchStore(log, outbox),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from churnguard.cli.answers import answer, say, table
 from churnguard.cli.options import HERE, AsJson, Project
-from churnguard.errors import StoreError
+from churnguard.cli.whoami import actor
+
+if TYPE_CHECKING:
+    from churnguard.jobs.ports import ApiKey
 
 app = typer.Typer(
     help="API keys, and the key that signs bundles.", no_args_is_help=True, rich_markup_mode=None
@@ -25,6 +29,9 @@ def create(
             show_default="all but the sensitive ones",
         ),
     ] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, help="After how many days it ends.", show_default="never")
+    ] = None,
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -35,10 +42,38 @@ def create(
     from churnguard.bootstrap import open_shop
     from churnguard.jobs.keys import create_key
 
-    shop = open_shop(project)
-    key, text = create_key(shop, name, scope)
-    say(f"Key {key.key_id} for {name}: {', '.join(key.scopes)}. It is not shown again.")
-    answer({"key_id": key.key_id, "key": text, "scopes": key.scopes}, as_json=as_json, text=text)
+    made = create_key(open_shop(project), name, scope, actor=actor(), days=days)
+    _show(made, f"for {name}: {', '.join(made[0].scopes)}", as_json=as_json)
+
+
+@app.command()
+def rotate(
+    key_id: Annotated[str, typer.Argument(metavar="KEY_ID", help="As 'keys list' shows it.")],
+    overlap: Annotated[
+        str, typer.Option(metavar="TIME", help="How long the old key stays good (0s, 36h, 2d).")
+    ] = "24h",
+    project: Project = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Make the successor of a key. Both are good until the overlap ends.
+
+    Example: churnguard keys rotate 45272a6c797ee837 --overlap 24h
+    """
+    from churnguard.bootstrap import open_shop
+    from churnguard.events.times import lag_us
+    from churnguard.jobs.keys import rotate_key
+
+    time = timedelta(microseconds=lag_us(overlap))
+    made = rotate_key(open_shop(project), key_id, overlap=time, actor=actor())
+    _show(made, f"replaces {key_id}, which ends in {overlap}", as_json=as_json)
+
+
+def _show(made: tuple[ApiKey, str], told: str, *, as_json: bool) -> None:
+    """Show a new key, this once."""
+    key, text = made
+    say(f"Key {key.key_id} {told}. It is not shown again.")
+    shape = {"key_id": key.key_id, "key": text, "scopes": key.scopes, "replaces": key.replaces}
+    answer(shape, as_json=as_json, text=text)
 
 
 @app.command("list")
@@ -48,23 +83,31 @@ def list_(project: Project = HERE, as_json: AsJson = False) -> None:
     Example: churnguard keys list
     """
     from churnguard.bootstrap import open_shop
-    from churnguard.clock import iso
 
     rows = [
         {
             "key_id": key.key_id,
             "name": key.name,
             "scopes": " ".join(key.scopes),
-            "created_at": iso(key.created_at.replace(microsecond=0)),
-            "revoked_at": iso(key.revoked_at.replace(microsecond=0)) if key.revoked_at else None,
+            "created_at": _told(key.created_at),
+            "expires_at": _told(key.expires_at),
+            "revoked_at": _told(key.revoked_at),
+            "last_used_at": _told(key.last_used_at),
+            "replaces": key.replaces,
         }
         for key in list(open_shop(project).keys.keys())
     ]
-    columns = ["key_id", "name", "scopes", "created_at", "revoked_at"]
+    columns = ["key_id", "name", "scopes", "expires_at", "revoked_at", "last_used_at"]
     text = table(columns, [[row[name] or "-" for name in columns] for row in rows])
     if not rows:
         text = "There is no key yet. Make one with 'churnguard keys create NAME'."
     answer(rows, as_json=as_json, text=text)
+
+
+def _told(instant: datetime | None) -> str | None:
+    from churnguard.clock import iso
+
+    return iso(instant.replace(microsecond=0)) if instant else None
 
 
 @app.command()
@@ -78,10 +121,9 @@ def revoke(
     Example: churnguard keys revoke 45272a6c797ee837
     """
     from churnguard.bootstrap import open_shop
+    from churnguard.jobs.keys import revoke_key
 
-    shop = open_shop(project)
-    if not shop.keys.revoke(key_id, now=shop.clock()):
-        raise StoreError(f"There is no live key '{key_id}'.", hint="See 'churnguard keys list'.")
+    revoke_key(open_shop(project), key_id, actor=actor())
     answer({"revoked": key_id}, as_json=as_json, text=f"{key_id} is revoked.")
 
 

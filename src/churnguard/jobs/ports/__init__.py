@@ -4,6 +4,7 @@ The records that cross them are in :mod:`churnguard.store.records`, and may be i
 Real adapters live in ``store/``, shipped fakes in ``testing/``; ``bootstrap.py`` chooses.
 """
 
+from churnguard.jobs.ports.audit import AuditLog
 from churnguard.jobs.ports.changes import Changes
 from churnguard.jobs.ports.engine import Engine, Task
 from churnguard.jobs.ports.events import EventStore
@@ -16,10 +17,21 @@ from churnguard.jobs.ports.scores import ScoreStore
 from churnguard.jobs.ports.shop import Shop
 from churnguard.jobs.ports.watch import WatchStore
 from churnguard.jobs.ports.work import WorkBook
+from churnguard.store.intake_records import (
+    KNOWN,
+    LINKED,
+    REFUSED,
+    EventBatch,
+    Link,
+    Taken,
+)
 from churnguard.store.records import (
     ApiKey,
     Appended,
     AtRiskQuery,
+    AuditEntry,
+    AuditVerdict,
+    Detail,
     LedgerEntry,
     LogPosition,
     Outcome,
@@ -43,22 +55,31 @@ from churnguard.store.service_records import (
 )
 
 __all__ = [
+    "KNOWN",
+    "LINKED",
+    "REFUSED",
     "ApiKey",
     "Appended",
     "AtRiskQuery",
     "Attempt",
+    "AuditEntry",
+    "AuditLog",
+    "AuditVerdict",
     "Changes",
     "Courier",
     "Delivery",
     "DeliveryState",
+    "Detail",
     "Endpoint",
     "Engine",
+    "EventBatch",
     "EventStore",
     "Job",
     "KeyStore",
     "Lease",
     "Ledger",
     "LedgerEntry",
+    "Link",
     "LogPosition",
     "Message",
     "ModelRegistry",
@@ -77,6 +98,7 @@ __all__ = [
     "ScoreStore",
     "Shop",
     "Standing",
+    "Taken",
     "Task",
     "WatchStore",
     "WorkBook",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from churnguard.clock import Clock, system_clock
+from churnguard.jobs.ports.audit import AuditLog
 from churnguard.jobs.ports.changes import Changes
 from churnguard.jobs.ports.events import EventStore
 from churnguard.jobs.ports.keys import KeyStore
@@ -31,6 +32,7 @@ class Shop:
     ledger: Ledger
     keys: KeyStore
     replies: ReplyStore
+    audit: AuditLog
     work: WorkBook
     outbox: Outbox
     watch: WatchStore
