@@ -8,7 +8,16 @@ from fastapi import FastAPI
 
 from churnguard import __version__
 from churnguard.jobs.ports import Shop
-from churnguard.serving import actions, at_risk, health, model, problems, reference, scores
+from churnguard.serving import (
+    actions,
+    at_risk,
+    health,
+    model,
+    problems,
+    reference,
+    scores,
+    webhooks,
+)
 from churnguard.serving.access_log import AccessLog
 from churnguard.serving.auth import KeyRing
 from churnguard.serving.desk import mount_desk
@@ -73,10 +82,11 @@ def create_app(
         redirect_slashes=False,
         lifespan=lifespan_of(champion, seconds=poll_seconds),
     )
-    app.state.door = Door(shop, champion, scorer or _real_scorer())
+    app.state.door = Door(shop, champion, scorer or _real_scorer(shop))
     app.state.keys = KeyRing(shop)
-    for room in (scores, at_risk, actions, model, health, reference):
+    for room in (scores, at_risk, actions, webhooks, model, health, reference):
         app.include_router(room.router)
+    webhooks.describe_webhooks(app)
     mount_desk(app, app.state.door, open_desk=open_desk, session_key=session_key)
     problems.install(app)
     hosts = allowed_hosts or (LOOPBACK if open_desk else ("*",))
@@ -88,7 +98,8 @@ def create_app(
     return app
 
 
-def _real_scorer() -> Scorer:
-    from churnguard.jobs.score_customer import score_customers
+def _real_scorer(shop: Shop) -> Scorer:
+    from churnguard.jobs.score_customer import CustomerScorer
+    from churnguard.jobs.timeline_cache import TimelineCache
 
-    return score_customers
+    return CustomerScorer(shop, TimelineCache(shop))

@@ -35,6 +35,7 @@ TABLE: Mapping[type[Exception], tuple[int, str, str]] = {
     errors.DecisionNotFound: (404, "decision-not-found", "The shop has no such decision"),
     StillRunning: (409, "still-running", "The first such request is still running"),
     KeyReused: (422, "idempotency-key-reused", "The key was used for another request"),
+    errors.EndpointNotFound: (404, "webhook-not-found", "The shop has no such webhook endpoint"),
     errors.DataError: (422, "data-unusable", "The data cannot be used as it is"),
     errors.ModelNotFound: (503, "no-model", "There is no model that could answer"),
     errors.BundleMismatch: (503, "model-unusable", "The model cannot be used"),
