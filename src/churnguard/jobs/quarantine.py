@@ -52,7 +52,7 @@ def list_quarantine(
 
 
 def _readable(row: QuarantinedRow) -> dict[str, Any]:
-    shown = {name: value for name, value in vars(row).items() if name != "recipe"}
+    shown = {name: value for name, value in vars(row).items() if name not in ("recipe", "place")}
     return shown | {"payload": orjson.loads(row.payload)}
 
 

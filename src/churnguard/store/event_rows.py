@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -17,8 +17,8 @@ EVENT_COLUMNS = tuple(EVENT_SCHEMA.names)
 ROW_COLUMNS = ("event_key", "customer_key", "payload_digest", *EVENT_COLUMNS)
 """Columns of a row as it is inserted."""
 
-_CLOCKS = {"received_at", "clock"}
-_PAYLOAD = [place for place, name in enumerate(EVENT_COLUMNS) if name not in _CLOCKS]
+_CLOCKS = ("received_at", "clock")  # side by side; no part of an event's payload
+_FIRST_CLOCK = EVENT_COLUMNS.index("received_at")
 
 
 def canonical(events: pa.Table) -> pa.Table:
@@ -61,14 +61,36 @@ def canonical(events: pa.Table) -> pa.Table:
     return events
 
 
-def to_rows(events: pa.Table) -> list[tuple[Any, ...]]:
-    """Return canonical events as rows of :data:`ROW_COLUMNS`, instants as microseconds."""
-    columns = [_values(events[name]) for name in EVENT_COLUMNS]
-    keys = map(event_key, columns[0])
-    customers = _customer_keys(columns[1])
-    payload = zip(*(columns[place] for place in _PAYLOAD), strict=True)
-    digests = [payload_digest(orjson.dumps(values)) for values in payload]
-    return list(zip(keys, customers, digests, *columns, strict=True))
+def to_values(events: pa.Table) -> list[tuple[Any, ...]]:
+    """Return canonical events as tuples of :data:`EVENT_COLUMNS`, instants as microseconds."""
+    return list(zip(*(_values(events[name]) for name in EVENT_COLUMNS), strict=True))
+
+
+def keyed_rows(
+    rows: Sequence[tuple[Any, ...]], aliases: Mapping[str, str] | None = None
+) -> list[tuple[Any, ...]]:
+    """Return events as rows of :data:`ROW_COLUMNS`, each under the customer it belongs to.
+
+    Parameters
+    ----------
+    rows : sequence of tuple
+        Values of :data:`EVENT_COLUMNS`.
+    aliases : mapping of str to str, optional
+        Customers by the other ids that they have.
+    """
+    keys: dict[str, int] = {}
+    keyed = []
+    for values in rows:
+        row = values
+        if aliases and row[1] in aliases:
+            row = (row[0], aliases[row[1]], *row[2:])
+        name = row[1]
+        key = keys.get(name)
+        if key is None:
+            key = keys[name] = customer_key(name)
+        payload = orjson.dumps(row[:_FIRST_CLOCK] + row[_FIRST_CLOCK + len(_CLOCKS) :])
+        keyed.append((event_key(row[0]), key, payload_digest(payload), *row))
+    return keyed
 
 
 def to_table(rows: Sequence[Sequence[Any]], *, skip: int = 0) -> pa.Table:
@@ -93,14 +115,6 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
         column = column.cast(pa.string())
     values: list[Any] = column.to_pylist()
     return values
-
-
-def _customer_keys(customer_ids: Iterable[str]) -> list[int]:
-    known: dict[str, int] = {}
-    return [
-        known[name] if name in known else known.setdefault(name, customer_key(name))
-        for name in customer_ids
-    ]
 
 
 def _array(values: Sequence[Any], field: pa.Field) -> pa.Array:

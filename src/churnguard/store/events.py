@@ -1,14 +1,12 @@
 """The real event store: one SQL database as the truth, and Parquet derived from it.
 
-An id is accepted once for ever. The same id with the same payload (when and how we were told does
-not count) is a duplicate; with another payload it is a conflict, kept beside the log. A line goes
-with its order: where the order ``x`` is a conflict, a line ``x#n`` that is not known yet is one
-too, so that an order's lines always add up to it.
+What becomes of an event that comes in is decided in :mod:`churnguard.store.appending`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,32 +17,26 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from churnguard.clock import from_us, to_us
-from churnguard.store import customer_book, quarantine
-from churnguard.store.bulk import any_of, insert_many
+from churnguard.store import customer_book, identity, quarantine
+from churnguard.store.appending import Appending
+from churnguard.store.bulk import any_of
 from churnguard.store.database import reading, writing
 from churnguard.store.digests import customer_key
 from churnguard.store.event_rows import (
     EVENT_COLUMNS,
-    ROW_COLUMNS,
     canonical,
     sort_events,
-    to_rows,
     to_table,
+    to_values,
 )
 from churnguard.store.history import ParquetHistory
-from churnguard.store.records import (
-    ACCEPTED,
-    CONFLICT,
-    DUPLICATE,
-    Appended,
-    QuarantinedRow,
-)
+from churnguard.store.intake_records import REFUSED, EventBatch, Taken
+from churnguard.store.records import ACCEPTED, CONFLICT, DUPLICATE, Appended, QuarantinedRow
 from churnguard.store.tables import conflict, event, tally
 
 _CHUNK = 50_000
 _LOOKUP = 2_000
 _COLUMNS = [event.c[name] for name in EVENT_COLUMNS]
-_ID, _RECEIVED = (ROW_COLUMNS.index(name) for name in ("event_id", "received_at"))
 
 
 class SqlEventStore:
@@ -106,47 +98,26 @@ class SqlEventStore:
         """
         events = canonical(events)
         outcomes = np.empty(events.num_rows, np.int8)
-        broken_orders: set[str] = set()
         with writing(self._engine) as connection:
+            appending = Appending(connection)
             for start in range(0, events.num_rows, _CHUNK):
-                rows = to_rows(events.slice(start, _CHUNK))
-                outcomes[start : start + len(rows)] = self._append(connection, rows, broken_orders)
-            _count(connection, events.filter(pa.array(outcomes == ACCEPTED)))
+                rows = to_values(events.slice(start, _CHUNK))
+                outcomes[start : start + len(rows)] = appending.append(rows)
             quarantine.put(connection, rejected)
-            mended = [row for row, how in zip(mends, outcomes, strict=False) if how != CONFLICT]
-            quarantine.release(connection, [row for row in mended if row is not None])
+            _release_mended(connection, mends, outcomes.tolist() if mends else ())
         counts = np.bincount(outcomes, minlength=3).tolist()
         return Appended(counts[ACCEPTED], counts[DUPLICATE], counts[CONFLICT], outcomes)
 
-    def _append(
-        self, connection: sa.Connection, rows: list[tuple[Any, ...]], broken_orders: set[str]
-    ) -> list[int]:
-        """Sort rows into new, known and conflicting ones, and store them."""
-        known = _known(connection, [row[0] for row in rows])
-        new: list[tuple[Any, ...]] = []
-        conflicting: list[tuple[Any, ...]] = []
-        outcomes: list[int] = []
-        for row in rows:
-            key, digest = row[0], row[2]
-            before = known.get(key)
-            if before is None:
-                parent, is_line, _ = row[_ID].partition("#") if broken_orders else ("", "", "")
-                if is_line and parent in broken_orders:
-                    conflicting.append(row)
-                    outcomes.append(CONFLICT)
-                    continue
-                known[key] = digest
-                new.append(row)
-                outcomes.append(ACCEPTED)
-            elif before == digest:
-                outcomes.append(DUPLICATE)
-            else:
-                broken_orders.add(row[_ID])
-                conflicting.append(row)
-                outcomes.append(CONFLICT)
-        insert_many(connection, event, ROW_COLUMNS, new)
-        _keep_conflicts(connection, conflicting)
-        return outcomes
+    def take(self, batches: Sequence[EventBatch]) -> list[Taken]:
+        """Store what several requests bring, in one transaction; tell each its own outcomes.
+
+        Raises
+        ------
+        StoreError
+            If the store cannot be written; nothing of any batch is stored then.
+        """
+        with writing(self._engine) as connection:
+            return [_take(connection, batch) for batch in batches]
 
     def conflicts(self, *, limit: int | None = None) -> list[dict[str, Any]]:
         """Return events whose id came again with another payload, oldest first.
@@ -235,11 +206,18 @@ class SqlEventStore:
             return quarantine.put(connection, rows)
 
     def quarantined(
-        self, *, reason: str | None = None, limit: int | None = None
+        self,
+        *,
+        reason: str | None = None,
+        limit: int | None = None,
+        after: int = 0,
+        row_ids: Sequence[str] | None = None,
     ) -> list[QuarantinedRow]:
         """Return rows in quarantine, oldest first."""
         with reading(self._engine) as connection:
-            return quarantine.rows(connection, reason=reason, limit=limit)
+            return quarantine.rows(
+                connection, reason=reason, limit=limit, after=after, row_ids=row_ids
+            )
 
     def quarantine_counts(self) -> Mapping[str, int]:
         """Return how many rows are in quarantine, by reason."""
@@ -262,27 +240,31 @@ class SqlEventStore:
             return customer_book.read(connection, customer_ids)
 
 
-def _keep_conflicts(connection: sa.Connection, rows: list[tuple[Any, ...]]) -> None:
-    columns = ("event_key", "customer_key", "payload_digest", "received_at", "offered")
-    values = [(*row[:3], row[_RECEIVED], _as_json(row[3:])) for row in rows]
-    insert_many(connection, conflict, columns, values, ending="ON CONFLICT DO NOTHING")
+def _take(connection: sa.Connection, batch: EventBatch) -> Taken:
+    """Store one batch; of one that has to be whole, all of it or nothing."""
+    if not batch.whole:
+        return _take_rows(connection, batch)
+    with connection.begin_nested() as savepoint:
+        taken = _take_rows(connection, batch)
+        if CONFLICT in taken.outcomes or REFUSED in taken.links:
+            savepoint.rollback()
+            return replace(taken, stored=False)
+    return taken
 
 
-def _count(connection: sa.Connection, new: pa.Table) -> None:
-    """Bring the tally up to date with events that were just stored."""
-    named = pa.table({"event": new["event"].cast(pa.string()), "at": new["occurred_at"]})
-    found = named.set_column(1, "at", named["at"].cast(pa.int64())).group_by("event")
-    rows = connection.execute(sa.select(tally))
-    stored = {row.event: (row.events, row.newest) for row in rows}
-    for row in found.aggregate([("at", "count"), ("at", "max")]).to_pylist():
-        name, events, newest = row["event"], row["at_count"], row["at_max"]
-        if name in stored:
-            total, last = stored[name]
-            values = {"events": total + events, "newest": max(last, newest)}
-            connection.execute(sa.update(tally).where(tally.c.event == name).values(**values))
-        else:
-            values = {"event": name, "events": events, "newest": newest}
-            connection.execute(sa.insert(tally).values(**values))
+def _take_rows(connection: sa.Connection, batch: EventBatch) -> Taken:
+    links = [identity.link(connection, one, at=batch.at) for one in batch.links]
+    outcomes = Appending(connection).append(batch.rows) if batch.rows else []
+    quarantine.put(connection, batch.rejected)
+    _release_mended(connection, batch.mends, outcomes)
+    return Taken(outcomes, links)
+
+
+def _release_mended(
+    connection: sa.Connection, mends: Sequence[str | None], outcomes: Sequence[int]
+) -> None:
+    mended = [row for row, how in zip(mends, outcomes, strict=False) if how != CONFLICT]
+    quarantine.release(connection, [row for row in mended if row is not None])
 
 
 def _events_of(connection: sa.Connection, customer_ids: list[str]) -> Sequence[Any]:
@@ -292,22 +274,6 @@ def _events_of(connection: sa.Connection, customer_ids: list[str]) -> Sequence[A
     by_id, second = any_of(connection, "customer_id", customer_ids)
     sql = f"SELECT {', '.join(EVENT_COLUMNS)} FROM event WHERE {by_key} AND {by_id}"
     return connection.exec_driver_sql(sql, first + second).all()
-
-
-def _known(connection: sa.Connection, keys: list[bytes]) -> dict[bytes, int]:
-    """Return the payload digests of those event keys that are in the log."""
-    if connection.execute(sa.select(event.c.seq).limit(1)).first() is None:
-        return {}
-    known: dict[bytes, int] = {}
-    for at in range(0, len(keys), _LOOKUP):
-        wanted, parameters = any_of(connection, "event_key", keys[at : at + _LOOKUP])
-        sql = f"SELECT event_key, payload_digest FROM event WHERE {wanted}"
-        known.update(connection.exec_driver_sql(sql, parameters).all())
-    return known
-
-
-def _as_json(values: Sequence[Any]) -> str:
-    return orjson.dumps(dict(zip(EVENT_COLUMNS, values, strict=True))).decode()
 
 
 def _conflict(offered: str, stored: Sequence[Any]) -> dict[str, Any]:

@@ -31,24 +31,32 @@ def put(connection: sa.Connection, rows: Sequence[QuarantinedRow]) -> int:
         )
         for row in rows
     ]
-    before = _size(connection)
+    known = _known(connection, [row.row_id for row in rows])
     insert_many(connection, quarantine, _COLUMNS, values, ending="ON CONFLICT DO NOTHING")
-    return _size(connection) - before
+    return len({row.row_id for row in rows} - known)
 
 
 def rows(
-    connection: sa.Connection, *, reason: str | None = None, limit: int | None = None
+    connection: sa.Connection,
+    *,
+    reason: str | None = None,
+    limit: int | None = None,
+    after: int = 0,
+    row_ids: Sequence[str] | None = None,
 ) -> list[QuarantinedRow]:
-    """Return rows in quarantine, oldest first."""
+    """Return rows in quarantine, oldest first; those after a place, or some by their names."""
     columns = [quarantine.c[name] for name in _COLUMNS[:-1]]
     query = (
-        sa.select(*columns, recipe.c.text)
+        sa.select(*columns, recipe.c.text, quarantine.c.seq)
         .join(recipe, recipe.c.seq == quarantine.c.recipe)
+        .where(quarantine.c.seq > after)
         .order_by(quarantine.c.seq)
         .limit(limit)
     )
     if reason is not None:
         query = query.where(quarantine.c.reason == reason)
+    if row_ids is not None:
+        query = query.where(quarantine.c.row_id.in_(row_ids))
     return [QuarantinedRow(*tuple(row)) for row in connection.execute(query)]
 
 
@@ -68,9 +76,13 @@ def release(connection: sa.Connection, row_ids: Sequence[str]) -> int:
     return gone
 
 
-def _size(connection: sa.Connection) -> int:
-    query = sa.select(sa.func.count()).select_from(quarantine)
-    return int(connection.execute(query).scalar_one())
+def _known(connection: sa.Connection, row_ids: Sequence[str]) -> set[str]:
+    """Return those of the names that are in quarantine already."""
+    known: set[str] = set()
+    for at in range(0, len(row_ids), _LOOKUP):
+        some = quarantine.c.row_id.in_(row_ids[at : at + _LOOKUP])
+        known |= set(connection.execute(sa.select(quarantine.c.row_id).where(some)).scalars())
+    return known
 
 
 def _recipe(connection: sa.Connection, text: str) -> int:

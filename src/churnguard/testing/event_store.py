@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from churnguard.clock import from_us
 from churnguard.events.customers import CUSTOMER_SCHEMA
 from churnguard.events.schema import EVENT_SCHEMA
-from churnguard.jobs.ports import Appended, QuarantinedRow
+from churnguard.jobs.ports import (
+    KNOWN,
+    LINKED,
+    REFUSED,
+    Appended,
+    EventBatch,
+    Link,
+    QuarantinedRow,
+    Taken,
+)
 from churnguard.store.records import ACCEPTED, CONFLICT, DUPLICATE
 
 _CLOCK_COLUMNS = ("received_at", "clock")
@@ -41,6 +53,8 @@ class FakeEventStore:
         self._quarantined: dict[str, QuarantinedRow] = {}
         self._conflicts: list[dict[str, Any]] = []
         self._customers: dict[str, dict[str, Any]] = {}
+        self._aliases: dict[str, str] = {}
+        self._placed = 0
         self.book_version = 0
         if events is not None:
             self.append(events)
@@ -58,15 +72,64 @@ class FakeEventStore:
         mends: Sequence[str | None] = (),
     ) -> Appended:
         """Store events; the same id again is a duplicate, with another payload a conflict."""
-        broken: set[str] = set()
-        outcomes = [self._append(row, broken) for row in events.to_pylist()]
+        outcomes = self._append_all(events.to_pylist())
         self.quarantine(rejected)
-        mended = zip(mends, outcomes, strict=False)
-        self.release([row for row, how in mended if row is not None and how != CONFLICT])
+        self._release_mended(mends, outcomes)
         counts = Counter(outcomes)
         return Appended(
             counts[ACCEPTED], counts[DUPLICATE], counts[CONFLICT], np.array(outcomes, np.int8)
         )
+
+    def take(self, batches: Sequence[EventBatch]) -> list[Taken]:
+        """Store what several requests bring; each becomes what it would alone."""
+        return [self._take(batch) for batch in batches]
+
+    def _take(self, batch: EventBatch) -> Taken:
+        before = deepcopy(self.__dict__) if batch.whole else {}
+        links = [self._link(link) for link in batch.links]
+        names = EVENT_SCHEMA.names
+        rows = [dict(zip(names, values, strict=True)) for values in batch.rows]
+        outcomes = self._append_all(
+            row | {name: from_us(row[name]) for name in ("occurred_at", "received_at")}
+            for row in rows
+        )
+        if batch.whole and (CONFLICT in outcomes or REFUSED in links):
+            self.__dict__ = before
+            return Taken(outcomes, links, stored=False)
+        self.quarantine(batch.rejected)
+        self._release_mended(batch.mends, outcomes)
+        return Taken(outcomes, links)
+
+    def _link(self, link: Link) -> int:
+        """Merge an alias into a customer; what is linked already stays as it is."""
+        target = self._aliases.get(link.customer_id, link.customer_id)
+        if link.alias_id in self._aliases:
+            return KNOWN if self._aliases[link.alias_id] == target else REFUSED
+        if target == link.alias_id:
+            return KNOWN if link.customer_id != link.alias_id else REFUSED
+        moved = {alias: target for alias, to in self._aliases.items() if to == link.alias_id}
+        self._aliases |= {**moved, link.alias_id: target}
+        told = [one[which] for one in self._conflicts for which in ("stored", "offered")]
+        for row in [*self._events.values(), *filter(None, told)]:
+            row["customer_id"] = self._aliases.get(row["customer_id"], row["customer_id"])
+        mine = self._customers.pop(link.alias_id, None)
+        if mine is not None:
+            self._customers[target] = _joined(mine, self._customers.get(target, {}), target)
+        return LINKED
+
+    def _append_all(self, rows: Iterable[dict[str, Any]]) -> list[int]:
+        broken: set[str] = set()
+        return [
+            self._append(
+                row | {"customer_id": self._aliases.get(row["customer_id"], row["customer_id"])},
+                broken,
+            )
+            for row in rows
+        ]
+
+    def _release_mended(self, mends: Sequence[str | None], outcomes: Sequence[int]) -> None:
+        mended = zip(mends, outcomes, strict=False)
+        self.release([row for row, how in mended if row is not None and how != CONFLICT])
 
     def _append(self, row: dict[str, Any], broken: set[str]) -> int:
         """Store one event; a new line of an order in conflict is in conflict with it."""
@@ -91,14 +154,27 @@ class FakeEventStore:
         """Keep rejected rows; return how many were not there before."""
         before = len(self._quarantined)
         for row in rows:
-            self._quarantined.setdefault(row.row_id, row)
+            if row.row_id not in self._quarantined:
+                self._placed += 1
+                self._quarantined[row.row_id] = replace(row, place=self._placed)
         return len(self._quarantined) - before
 
     def quarantined(
-        self, *, reason: str | None = None, limit: int | None = None
+        self,
+        *,
+        reason: str | None = None,
+        limit: int | None = None,
+        after: int = 0,
+        row_ids: Sequence[str] | None = None,
     ) -> list[QuarantinedRow]:
-        """Return rows in quarantine, oldest first."""
-        rows = [row for row in self._quarantined.values() if reason in (None, row.reason)]
+        """Return rows in quarantine, oldest first; those after a place, or some by their names."""
+        rows = [
+            row
+            for row in self._quarantined.values()
+            if reason in (None, row.reason)
+            and row.place > after
+            and (row_ids is None or row.row_id in row_ids)
+        ]
         return rows[:limit]
 
     def quarantine_counts(self) -> Mapping[str, int]:
@@ -168,6 +244,14 @@ class FakeEventStore:
 def _payload(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what makes an event the same event: all but when and how we were told."""
     return {name: value for name, value in row.items() if name not in _CLOCK_COLUMNS}
+
+
+def _joined(old: Mapping[str, Any], new: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Join two rows of the customer book; whoever objected or is left out stays so."""
+    joined = {key: value if new.get(key) is None else new[key] for key, value in old.items()}
+    for key in ("opt_out_profiling", "exclude"):
+        joined[key] = True if old.get(key) or new.get(key) else joined.get(key)
+    return joined | {"customer_id": name}
 
 
 def _table(rows: Any) -> pa.Table:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from churnguard.store.intake_records import EventBatch, Taken
 from churnguard.store.records import Appended, QuarantinedRow
 
 
@@ -28,13 +29,24 @@ class EventStore(Protocol):
         All of a call is one transaction: everything is stored, or nothing.
         """
 
+    def take(self, batches: Sequence[EventBatch]) -> list[Taken]:
+        """Store what several requests bring, in one transaction: all is stored, or nothing.
+
+        Each batch becomes what it would alone; one that has to be whole and is not leaves nothing.
+        """
+
     def quarantine(self, rows: Sequence[QuarantinedRow]) -> int:
         """Keep rejected rows; return how many were not there before."""
 
     def quarantined(
-        self, *, reason: str | None = None, limit: int | None = None
+        self,
+        *,
+        reason: str | None = None,
+        limit: int | None = None,
+        after: int = 0,
+        row_ids: Sequence[str] | None = None,
     ) -> list[QuarantinedRow]:
-        """Return rows in quarantine, oldest first."""
+        """Return rows in quarantine, oldest first; those after a place, or some by their names."""
 
     def quarantine_counts(self) -> Mapping[str, int]:
         """Return how many rows are in quarantine, by reason."""
