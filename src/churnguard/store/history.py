@@ -1,16 +1,14 @@
 """The Parquet history: the log as files that DuckDB, Spark and pandas read as they are.
 
-It is derived from the store by an append-only export, ``received=YYYY-MM/`` in parts hashed into
-16 customer buckets. A file is written under a temporary name, synced, renamed, and counts only once
-the stretch of the log that it covers (``first-last``, in its name) is recorded in the store. What a
-crash left behind before that is not read, and is removed by the next export.
+It is derived from the store, by stretches of the log. A stretch counts once the store names it, so
+whatever happens it is there once and whole. What the log lost or renamed afterwards - people who
+were erased, ids that were merged - is noted in the store in the same transaction, and carried out
+on the files before they are read again. Many small stretches are joined into larger ones.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +18,39 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
-from churnguard.events.schema import EVENT_SCHEMA, empty_events
+from churnguard.errors import StoreError
+from churnguard.events.schema import empty_events
 from churnguard.store.database import reading, writing
 from churnguard.store.digests import BUCKETS
 from churnguard.store.event_rows import EVENT_COLUMNS, sort_events, to_table
+from churnguard.store.history_changes import (
+    Changes,
+    concerns,
+    final,
+    forget,
+    note_changes,
+    pending,
+    renamed,
+)
+from churnguard.store.history_files import (
+    Draft,
+    Part,
+    Stretch,
+    alone,
+    concat,
+    parts_of,
+    read_parts,
+    remove_leftovers,
+)
 from churnguard.store.tables import event, history_export
 
-_STRETCH = 1_000_000
+LARGEST_STRETCH = 1_000_000
+"""Events in one stretch at most."""
+
+_TIERS = (10_000, 100_000, LARGEST_STRETCH)
+_MANY = 10  # so many stretches below a tier become one: an event is written four times at most
 _COLUMNS = [event.c[name] for name in EVENT_COLUMNS]
-_DICTIONARIES = [field.name for field in EVENT_SCHEMA if pa.types.is_dictionary(field.type)]
+_FIELDS = [history_export.c[name] for name in ("first_seq", "last_seq", "generation")]
 
 
 class ParquetHistory:
@@ -46,97 +68,168 @@ class ParquetHistory:
         self._engine = engine
         self._folder = folder
 
-    def export(self) -> int:
-        """Write what the log has gained since the last export; return the events written."""
-        written = 0
-        while count := self._export_stretch():
-            written += count
-        return written
+    # -- out --------------------------------------------------------------------------------
 
     def read(self) -> pa.Table:
         """Return the whole log: files first, then the tail."""
-        with reading(self._engine) as connection:
-            watermark, covered = _exports(connection)
-            tail = _tail(connection, watermark)
-        return _concat([*_read(self._covered_files(covered)), tail[0]])
+        parts, tail, _ = self._moment()
+        return concat([*read_parts(parts), tail])
 
     def partitions(self) -> Iterator[pa.Table]:
         """Yield the log by bucket of customers, each sorted by customer, time and id."""
-        with reading(self._engine) as connection:
-            watermark, covered = _exports(connection)
-            tail, buckets = _tail(connection, watermark)
-        files = self._covered_files(covered)
+        parts, tail, buckets = self._moment()
         for bucket in range(BUCKETS):
-            mine = [file for file in files if _bucket(file) == bucket]
+            mine = [part for part in parts if part.bucket == bucket]
             rows = tail.filter(pa.array(buckets == bucket))
-            yield sort_events(_concat([*_read(mine), rows]))
+            yield sort_events(concat([*read_parts(mine), rows]))
+
+    def _moment(self) -> tuple[list[Part], pa.Table, npt.NDArray[np.int64]]:
+        """Return the files that count, the tail, and the tail's buckets, of one moment."""
+        while True:
+            with reading(self._engine) as connection:
+                if not pending(connection):
+                    counts = _counts(connection)
+                    tail, keys, _ = _stretch_of(connection, _watermark(counts), None)
+                    break
+            self.settle()
+        parts = parts_of(self._folder, counts)
+        _check_whole(parts, counts)
+        return [part for stretch in parts.values() for part in stretch], tail, keys % BUCKETS
+
+    # -- in ---------------------------------------------------------------------------------
+
+    def export(self) -> int:
+        """Write what the log has gained since the last export; return the events written."""
+        self.settle()
+        written = 0
+        with alone(self._folder):
+            while count := self._export_stretch():
+                written += count
+            if written:
+                self._compact()
+        return written
+
+    def rewrite(self, mapping: Mapping[str, str | None]) -> int:
+        """Follow a change of the log at once; see :func:`note_changes`. Return the events changed.
+
+        For whoever changed the log already; to change both together, note it in the transaction
+        and call :meth:`settle` afterwards.
+        """
+        with writing(self._engine) as connection:
+            note_changes(connection, mapping)
+        return self.settle()
+
+    def settle(self) -> int:
+        """Carry out on the files what was noted; return the events changed.
+
+        It may be killed anywhere and called again.
+        """
+        with reading(self._engine) as connection:
+            if not pending(connection):
+                return 0
+        changed = 0
+        with alone(self._folder):
+            with reading(self._engine) as connection:
+                changes, counts = pending(connection), _counts(connection)
+            remove_leftovers(self._folder, counts)
+            for stretch, parts in parts_of(self._folder, counts).items():
+                changed += self._follow(stretch, parts, changes)
+            with writing(self._engine) as connection:
+                forget(connection, changes)
+        return changed
 
     def _export_stretch(self) -> int:
+        with reading(self._engine) as connection:
+            counts = _counts(connection)
+            watermark = _watermark(counts)
+            events, keys, last = _stretch_of(connection, watermark, LARGEST_STRETCH)
+        remove_leftovers(self._folder, counts)
+        if events.num_rows == 0:
+            return 0
+        stretch = Stretch(watermark + 1, last)
+        draft = Draft(self._folder, stretch)
+        draft.add_all(events, keys)
+        draft.publish()
+        return events.num_rows if self._replace([], stretch, events.num_rows) else 0
+
+    def _compact(self) -> None:
+        """Join the newest stretches where there are many small ones."""
+        for tier in _TIERS:
+            with reading(self._engine) as connection:
+                counts = _counts(connection)
+            run = _newest_below(counts, tier)
+            if len(run) < _MANY:
+                continue
+            joined = Stretch(run[0].first, run[-1].last)
+            draft = Draft(self._folder, joined)
+            places: dict[tuple[str, int], list[Part]] = {}
+            for parts in parts_of(self._folder, run).values():
+                for part in parts:
+                    places.setdefault((part.folder, part.bucket), []).append(part)
+            for (folder, bucket), parts in places.items():
+                draft.add(folder, bucket, concat(read_parts(parts)))
+            draft.publish()
+            self._replace(run, joined, sum(counts[stretch] for stretch in run))
+
+    def _follow(self, stretch: Stretch, parts: Sequence[Part], changes: Changes) -> int:
+        """Write a stretch anew with what changed; the files of others stay as they are."""
+        became = final(changes)
+        touched = [part for part in parts if concerns(part, became)]
+        if not touched:
+            return 0
+        after = Stretch(stretch.first, stretch.last, stretch.generation + 1)
+        draft = Draft(self._folder, after)
+        tables: dict[tuple[str, int], list[pa.Table]] = {}
+        changed = 0
+        for part in touched:
+            (whole,) = read_parts([part])
+            concerned = pc.is_in(whole["customer_id"], value_set=pa.array(list(became)))
+            same = (part.folder, part.bucket)
+            tables.setdefault(same, []).append(whole.filter(pc.invert(concerned)))
+            for bucket, moved in renamed(whole.filter(concerned), became):
+                tables.setdefault((part.folder, bucket), []).append(moved)
+            changed += pc.sum(concerned).as_py()
+        for part in parts:
+            if part not in touched and (part.folder, part.bucket) in tables:
+                tables[part.folder, part.bucket] += read_parts([part])
+            elif part not in touched:
+                draft.keep(part)
+        for (folder, bucket), some in tables.items():
+            draft.add(folder, bucket, concat(some))
+        draft.publish()
+        self._replace([stretch], after, _rows(parts_of(self._folder, [after])[after]))
+        return int(changed)
+
+    def _replace(self, old: Sequence[Stretch], new: Stretch, events: int) -> bool:
+        """Let new files count instead of old ones, in one transaction; delete what does not."""
         with writing(self._engine) as connection:
-            watermark, covered = _exports(connection)
-            self._remove_leftovers(covered)
-            events, keys, last = _stretch(connection, watermark)
-            if events.num_rows == 0:
-                return 0
-            self._write(events, keys, first=watermark + 1, last=last)
-            connection.execute(
-                sa.insert(history_export).values(
-                    first_seq=watermark + 1, last_seq=last, events=events.num_rows
-                )
-            )
-        return int(events.num_rows)
-
-    def _write(
-        self, events: pa.Table, keys: npt.NDArray[np.int64], *, first: int, last: int
-    ) -> None:
-        """Write one file for each month of receipt and bucket, sorted; rename when all are down."""
-        buckets = keys % BUCKETS
-        months = pc.strftime(events["received_at"], format="%Y-%m").combine_chunks()
-        parts = months.dictionary_encode()
-        codes = np.asarray(parts.indices).astype(np.int64) * BUCKETS + buckets
-        order = np.argsort(codes, kind="stable")
-        edges = np.flatnonzero(np.diff(codes[order], prepend=-1))
-        events = events.take(pa.array(order))
-        waiting: list[tuple[Path, Path]] = []
-        for start, end in zip(edges, [*edges[1:], len(order)], strict=True):
-            code = int(codes[order[start]])
-            month, bucket = parts.dictionary[code // BUCKETS].as_py(), code % BUCKETS
-            folder = self._folder / f"received={month}"
-            folder.mkdir(parents=True, exist_ok=True)
-            name = f"bucket-{bucket:02d}-{first:012d}-{last:012d}.parquet"
-            temporary = folder / f".{name}.tmp"
-            part = sort_events(events.slice(start, end - start))
-            pq.write_table(part, temporary, compression="zstd")
-            waiting.append((temporary, folder / name))
-        with ThreadPoolExecutor(8) as pool:  # disks sync many files at once as fast as one
-            list(pool.map(_sync, [temporary for temporary, _ in waiting]))
-        for temporary, final in waiting:
-            temporary.replace(final)
-        for folder in {final.parent for _, final in waiting} | {self._folder}:
-            _sync(folder)
-
-    def _covered_files(self, covered: set[tuple[int, int]]) -> list[Path]:
-        return sorted(
-            file for file in self._folder.glob("received=*/*.parquet") if _range(file) in covered
-        )
-
-    def _remove_leftovers(self, covered: set[tuple[int, int]]) -> None:
-        for file in self._folder.glob("received=*/.*.tmp"):
-            file.unlink()
-        for file in self._folder.glob("received=*/*.parquet"):
-            if _range(file) not in covered:
-                file.unlink()
+            counts = _counts(connection)
+            if any(stretch not in counts for stretch in old) or (
+                not old and new.first != _watermark(counts) + 1
+            ):
+                return False
+            for stretch in old:
+                gone = history_export.c.last_seq == stretch.last
+                connection.execute(sa.delete(history_export).where(gone))
+            values = dict(zip(("first_seq", "last_seq", "generation"), new, strict=True))
+            connection.execute(sa.insert(history_export).values(**values, events=events))
+        if old:
+            remove_leftovers(self._folder, (counts.keys() - set(old)) | {new})
+        return True
 
 
-def _exports(connection: sa.Connection) -> tuple[int, set[tuple[int, int]]]:
-    """Return the watermark and the stretches of the log that stand in files."""
-    query = sa.select(history_export.c.first_seq, history_export.c.last_seq)
-    covered = {(first, last) for first, last in connection.execute(query)}
-    return max((last for _, last in covered), default=0), covered
+def _counts(connection: sa.Connection) -> dict[Stretch, int]:
+    """Return the events of each stretch of the log that stands in files, oldest first."""
+    query = sa.select(*_FIELDS, history_export.c.events).order_by(history_export.c.last_seq)
+    return {Stretch(*row[:3]): row[3] for row in connection.execute(query)}
 
 
-def _stretch(
-    connection: sa.Connection, watermark: int, limit: int | None = _STRETCH
+def _watermark(counts: Mapping[Stretch, int]) -> int:
+    return max((stretch.last for stretch in counts), default=0)
+
+
+def _stretch_of(
+    connection: sa.Connection, watermark: int, limit: int | None
 ) -> tuple[pa.Table, npt.NDArray[np.int64], int]:
     """Return events after the watermark with their customer keys, and the last one's number."""
     query = (
@@ -150,40 +243,28 @@ def _stretch(
         last = rows[-1][0]
         keys.append(np.fromiter((row[1] for row in rows), np.int64, len(rows)))
         tables.append(to_table(rows, skip=2))
-    return _concat(tables), np.concatenate(keys), last
+    return concat(tables), np.concatenate(keys), last
 
 
-def _tail(connection: sa.Connection, watermark: int) -> tuple[pa.Table, npt.NDArray[np.int64]]:
-    events, keys, _ = _stretch(connection, watermark, None)
-    return events, keys % BUCKETS
+def _newest_below(counts: Mapping[Stretch, int], tier: int) -> list[Stretch]:
+    """Return the newest stretches, as far back as each has fewer events than the tier."""
+    run: list[Stretch] = []
+    for stretch in sorted(counts, reverse=True):
+        if counts[stretch] >= tier:
+            break
+        run.append(stretch)
+    return run[::-1]
 
 
-def _read(files: Sequence[Path]) -> list[pa.Table]:
-    return [pq.read_table(file, partitioning=None, read_dictionary=_DICTIONARIES) for file in files]
+def _rows(parts: Sequence[Part]) -> int:
+    return sum(pq.read_metadata(part.path).num_rows for part in parts)
 
 
-def _concat(tables: Iterable[pa.Table]) -> pa.Table:
-    whole = [table for table in tables if table.num_rows]
-    if not whole:
-        return empty_events()
-    return pa.concat_tables([table.cast(EVENT_SCHEMA) for table in whole]).unify_dictionaries()
-
-
-def _bucket(file: Path) -> int:
-    return int(file.stem.split("-")[1])
-
-
-def _range(file: Path) -> tuple[int, int]:
-    """Return the stretch of the log that a file covers, from its name; (0, 0) for a stranger."""
-    parts = file.stem.split("-")
-    if len(parts) != 4 or not all(part.isdigit() for part in parts[1:]):
-        return (0, 0)
-    return int(parts[2]), int(parts[3])
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _check_whole(parts: Mapping[Stretch, Sequence[Part]], counts: Mapping[Stretch, int]) -> None:
+    """Refuse a history of which files are missing: a batch must not learn from half a log."""
+    for stretch, events in counts.items():
+        if _rows(parts[stretch]) != events:
+            raise StoreError(
+                f"The Parquet history lacks events {stretch.first} to {stretch.last} of the log.",
+                hint="Bring data/events/ back from the backup; every server needs the same folder.",
+            )

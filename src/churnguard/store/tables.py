@@ -200,8 +200,10 @@ history_export = table(
     sa.Column("last_seq", BIGINT, primary_key=True, autoincrement=False),
     sa.Column("first_seq", BIGINT, nullable=False),
     sa.Column("events", BIGINT, nullable=False),
+    sa.Column("generation", BIGINT, nullable=False, server_default="0"),
 )
-"""Which stretches of the log stand in Parquet; the largest ``last_seq`` is the watermark."""
+"""Which stretches of the log stand in Parquet; the largest ``last_seq`` is the watermark. Files of
+another ``generation`` than the one named here do not count."""
 
 meta = table(
     "meta",

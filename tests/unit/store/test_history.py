@@ -8,9 +8,12 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+from churnguard.errors import StoreError
 from churnguard.store import history as history_module
-from churnguard.store.database import open_database
+from churnguard.store import history_files
+from churnguard.store.database import open_database, writing
 from churnguard.store.events import SqlEventStore
+from churnguard.store.history_changes import note_changes
 from churnguard.testing import NOON, build_events
 
 
@@ -114,9 +117,9 @@ def test_a_crash_during_export_loses_and_doubles_nothing(store, tmp_path, monkey
 
     with monkeypatch.context() as patched:
         if moment == "_sync":
-            patched.setattr(history_module, "_sync", die)
+            patched.setattr(history_files, "_sync", die)
         elif moment == "replace":
-            patched.setattr(history_module.Path, "replace", die)
+            patched.setattr(history_files.Path, "replace", die)
         else:
             patched.setattr(history_module.sa, "insert", die)
         with pytest.raises(RuntimeError):
@@ -128,7 +131,7 @@ def test_a_crash_during_export_loses_and_doubles_nothing(store, tmp_path, monkey
     assert ids(store.history()) == expected(250)
     in_files = [name for file in files(tmp_path) for name in ids(pq.read_table(file))]
     assert sorted(in_files) == expected(250)
-    assert list((tmp_path / "events").glob("**/.*")) == []
+    assert list((tmp_path / "events").glob("**/.*.tmp")) == []
 
 
 def test_a_stranger_among_the_files_is_not_read_as_ours(store, tmp_path):
@@ -137,3 +140,94 @@ def test_a_stranger_among_the_files_is_not_read_as_ours(store, tmp_path):
     stranger = files(tmp_path)[0].with_name("mine.parquet")
     pq.write_table(some_events(500, 510), stranger)
     assert ids(store.history()) == expected(10)
+    store.append(some_events(10, 20))
+    store.export()
+    assert stranger.is_file()
+
+
+def small_exports(store, number):
+    """Export so often, five events at a time."""
+    for turn in range(number):
+        store.append(some_events(turn * 5, turn * 5 + 5))
+        store.export()
+
+
+def stretches(tmp_path):
+    return {history_files.named(file)[1] for file in files(tmp_path)}
+
+
+def test_many_small_exports_become_one(store, tmp_path):
+    """Ten small stretches are joined into one; the log stays the log."""
+    small_exports(store, 9)
+    assert len(stretches(tmp_path)) == 9
+    store.append(some_events(45, 50))
+    store.export()
+    assert stretches(tmp_path) == {history_files.Stretch(1, 50)}
+    assert ids(store.history()) == expected(50)
+    small = [name for file in files(tmp_path) for name in ids(pq.read_table(file))]
+    assert sorted(small) == expected(50)
+    small_exports(store, 12)
+    assert ids(store.history()) == expected(60)
+
+
+def test_an_erased_customer_is_in_no_file(store, tmp_path):
+    """Only the files with that customer are written anew, and others are told what is left."""
+    store.append(some_events(0, 300))
+    store.export()
+    changed = store._history.rewrite({"C7": None, "nobody": None})
+    assert changed == len([number for number in range(300) if number % 40 == 7])
+    assert "C7" not in store.history()["customer_id"].to_pylist()
+    assert all(
+        "C7" not in pq.read_table(file)["customer_id"].to_pylist() for file in files(tmp_path)
+    )
+    assert {stretch.generation for stretch in stretches(tmp_path)} == {1}
+    assert sum(part.num_rows for part in store.partitions()) == 300 - changed
+    assert store._history.rewrite({"C7": None}) == 0
+
+
+def test_a_merged_customer_moves_to_the_other_ones_files(store):
+    """Under the new id, in the bucket of the new id, sorted; nothing else changes."""
+    store.append(some_events(0, 300))
+    store.export()
+    before = store.history().sort_by("event_id").to_pylist()
+    assert store._history.rewrite({"C7": "C8"}) == 8
+    after = store.history().sort_by("event_id").to_pylist()
+    renamed = [row | {"customer_id": row["customer_id"].replace("C7", "C8")} for row in before]
+    assert after == renamed
+    (part,) = [part for part in store.partitions() if "C8" in part["customer_id"].to_pylist()]
+    assert part["customer_id"].to_pylist().count("C8") == 16
+
+
+@pytest.mark.parametrize("moment", ["write_table", "replace", "insert", "unlink"])
+def test_a_rewriting_that_is_killed_is_finished_by_the_next_reader(
+    store, tmp_path, monkeypatch, moment
+):
+    """The change was noted with the log's own: whoever reads next sees it carried out."""
+    store.append(some_events(0, 300))
+    store.export()
+    crash = RuntimeError("killed")
+
+    def die(*_args, **_kwargs):
+        raise crash
+
+    with writing(store._engine) as connection:
+        note_changes(connection, {"C7": None, "C9": "C10"})
+    with monkeypatch.context() as patched:
+        owner = {"write_table": pq, "insert": history_module.sa}.get(moment, history_files.Path)
+        patched.setattr(owner, moment, die)
+        with pytest.raises(RuntimeError):
+            store.history()
+    names = store.history()["customer_id"].to_pylist()
+    assert names.count("C7") == names.count("C9") == 0
+    assert names.count("C10") == 16
+    assert len(names) == 292
+    assert sum(pq.read_metadata(file).num_rows for file in files(tmp_path)) == 292
+
+
+def test_a_history_with_a_file_missing_is_refused(store, tmp_path):
+    """Half a log looks like people who stopped buying: nobody may learn from it."""
+    store.append(some_events(0, 300))
+    store.export()
+    files(tmp_path)[3].unlink()
+    with pytest.raises(StoreError, match="lacks events 1 to 300"):
+        store.history()

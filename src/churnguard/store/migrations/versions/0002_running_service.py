@@ -33,6 +33,8 @@ def upgrade() -> None:
         create()
     op.add_column("api_key", sa.Column("last_used_at", BIGINT))
     op.add_column("api_key", sa.Column("replaces", TEXT))
+    generation = sa.Column("generation", BIGINT, nullable=False, server_default="0")
+    op.add_column("history_export", generation)
     if op.get_context().dialect.name == "sqlite":
         _guard_audit_in_sqlite()
     else:
