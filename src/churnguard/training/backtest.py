@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from churnguard.clock import from_us, iso
 from churnguard.errors import NotEnoughHistory
-from churnguard.training.baselines import BASELINES
+from churnguard.training.baselines import BASELINES, Baseline
 from churnguard.training.dataset import Dataset
 from churnguard.training.fit import fit
 from churnguard.training.metrics import all_metrics
@@ -90,8 +90,8 @@ class Backtest:
     @property
     def models(self) -> tuple[str, ...]:
         """Models that were judged at every cutoff, the recipe's last."""
-        everywhere = [name for name in BASELINES if all(name in one.risks for one in self.judged)]
-        return (*everywhere, MODEL) if self.judged else ()
+        first = self.judged[0].risks if self.judged else {}
+        return tuple(name for name in first if all(name in one.risks for one in self.judged))
 
     @cached_property
     def figures(self) -> tuple[Mapping[str, Mapping[str, float]], ...]:
@@ -164,6 +164,7 @@ def backtest(
     look_back_days: int = 365,
     threads: int = 2,
     progress: Callable[[int, int], None] | None = None,
+    peers: Mapping[str, Baseline] = BASELINES,
 ) -> Backtest:
     """Judge a recipe at past cutoffs.
 
@@ -182,12 +183,14 @@ def backtest(
         Cutoffs judged at the same time; figures do not depend on it.
     progress : callable, optional
         Told how many cutoffs are done, and of how many.
+    peers : mapping of str to callable
+        What it is judged beside.
     """
     wanted = sorted(cutoffs)
 
     def judge(cutoff: int) -> Judged | None:
         try:
-            return _judge(dataset, recipe, cutoff, look_back_days)
+            return _judge(dataset, recipe, cutoff, look_back_days, peers)
         except NotEnoughHistory:
             return None
 
@@ -204,7 +207,13 @@ def backtest(
     )
 
 
-def _judge(dataset: Dataset, recipe: Recipe, cutoff: int, look_back_days: int) -> Judged:
+def _judge(
+    dataset: Dataset,
+    recipe: Recipe,
+    cutoff: int,
+    look_back_days: int,
+    peers: Mapping[str, Baseline],
+) -> Judged:
     known = dataset.take(dataset.mature(until_us=cutoff))
     now = dataset.take(dataset.cutoffs == cutoff)
     if not len(now):
@@ -212,8 +221,8 @@ def _judge(dataset: Dataset, recipe: Recipe, cutoff: int, look_back_days: int) -
     model = fit(dataset, recipe, until_us=cutoff, threads=1)
     margins = model.margins(now.X)
     risks: dict[str, Floats] = {}
-    for name, baseline in BASELINES.items():
-        found = baseline(known, now)
+    for name, peer in peers.items():
+        found = peer(known, now)
         if found is not None:
             risks[name] = found
     risks[MODEL] = model.risks(now.X)

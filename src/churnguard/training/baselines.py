@@ -19,6 +19,7 @@ Baseline = Callable[[Dataset, Dataset], Floats | None]
 
 RECENCY = ("days_since_order",)
 RFM = ("days_since_order", "orders_365d", "spend_365d")
+RF = RFM[:2]
 BTYD = "bgnbd_churn_risk"
 
 
@@ -28,8 +29,8 @@ def recency(known: Dataset, judged: Dataset) -> Floats | None:
 
 
 def rfm(known: Dataset, judged: Dataset) -> Floats | None:
-    """Logistic regression on recency, frequency and spend of the past year, in logs."""
-    return _logistic(known, judged, RFM)
+    """Logistic regression on recency, frequency and, where there is money, spend, in logs."""
+    return _logistic(known, judged, RFM if RFM[2] in known.names else RF)
 
 
 def bgnbd(known: Dataset, judged: Dataset) -> Floats | None:  # noqa: ARG001

@@ -1,0 +1,65 @@
+"""What ChurnGuard is judged beside: the baselines of every report, and two stronger peers.
+
+Each peer learns from the same mature rows and says P(no order in the horizon) of the judged ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churnguard.training.baselines import BASELINES, Baseline
+from churnguard.training.dataset import Dataset
+from quality_shops.rows import Rows
+
+Floats = NDArray[np.float64]
+
+SEASON_AWARE = "season-aware lightgbm"
+
+_PARAMETERS = {
+    "objective": "binary",
+    "learning_rate": 0.03,
+    "num_leaves": 15,
+    "min_data_in_leaf": 100,
+    "lambda_l2": 10.0,
+    "feature_fraction": 0.5,
+    "bagging_fraction": 0.7,
+    "bagging_freq": 1,
+    "verbose": -1,
+    "num_threads": 1,
+    "deterministic": True,
+    "force_row_wise": True,
+}
+_TREES, _SEEDS = 200, 3
+
+
+def peers_of(rows: Rows) -> Mapping[str, Baseline]:
+    """Return every peer by name, for one dataset.
+
+    The lifetime models look as far ahead as the dataset's own horizon.
+    """
+    lifetime = {name: _looked_up(rows, name) for name in rows.lifetime}
+    return {**BASELINES, **lifetime, SEASON_AWARE: season_aware}
+
+
+def season_aware(known: Dataset, judged: Dataset) -> Floats:
+    """LightGBM, held back, three seeds, on all cutoffs of the year with the season as a column."""
+    import lightgbm
+
+    found = [
+        lightgbm.train(
+            {**_PARAMETERS, "seed": seed}, lightgbm.Dataset(known.X, known.y), _TREES
+        ).predict(judged.X)
+        for seed in range(_SEEDS)
+    ]
+    return np.asarray(np.mean(found, axis=0))
+
+
+def _looked_up(rows: Rows, name: str) -> Baseline:
+    def peer(known: Dataset, judged: Dataset) -> Floats:  # noqa: ARG001
+        risks = rows.lifetime[name][rows.dataset.cutoffs == judged.cutoffs[0]]
+        return np.where(np.isnan(risks), 0.5, risks)
+
+    return peer
