@@ -9,6 +9,7 @@ on the files before they are read again. Many small stretches are joined into la
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ import sqlalchemy as sa
 
 from churnguard.errors import StoreError
 from churnguard.events.schema import empty_events
+from churnguard.store.changes import LOG_EPOCH, raise_counter
 from churnguard.store.database import reading, writing
 from churnguard.store.digests import BUCKETS
 from churnguard.store.event_rows import EVENT_COLUMNS, sort_events, to_table
@@ -42,7 +44,7 @@ from churnguard.store.history_files import (
     read_parts,
     remove_leftovers,
 )
-from churnguard.store.tables import event, history_export
+from churnguard.store.tables import event, history_export, meta
 
 LARGEST_STRETCH = 1_000_000
 """Events in one stretch at most."""
@@ -51,6 +53,9 @@ _TIERS = (10_000, 100_000, LARGEST_STRETCH)
 _MANY = 10  # so many stretches below a tier become one: an event is written four times at most
 _COLUMNS = [event.c[name] for name in EVENT_COLUMNS]
 _FIELDS = [history_export.c[name] for name in ("first_seq", "last_seq", "generation")]
+
+
+Files = Mapping[Stretch, Sequence[Part]]
 
 
 class ParquetHistory:
@@ -72,29 +77,54 @@ class ParquetHistory:
 
     def read(self) -> pa.Table:
         """Return the whole log: files first, then the tail."""
-        parts, tail, _ = self._moment()
-        return concat([*read_parts(parts), tail])
+        while True:
+            parts, tail, _ = self._moment()
+            with suppress(FileNotFoundError):  # replaced meanwhile
+                return concat([*read_parts(parts), tail])
 
     def partitions(self) -> Iterator[pa.Table]:
         """Yield the log by bucket of customers, each sorted by customer, time and id."""
-        parts, tail, buckets = self._moment()
+        moment = self._moment()
         for bucket in range(BUCKETS):
-            mine = [part for part in parts if part.bucket == bucket]
-            rows = tail.filter(pa.array(buckets == bucket))
-            yield sort_events(concat([*read_parts(mine), rows]))
+            while True:
+                parts, tail, buckets = moment
+                try:
+                    found = read_parts([part for part in parts if part.bucket == bucket])
+                    break
+                except FileNotFoundError:  # replaced meanwhile
+                    moment = self._moment()
+            yield sort_events(concat([*found, tail.filter(pa.array(buckets == bucket))]))
 
     def _moment(self) -> tuple[list[Part], pa.Table, npt.NDArray[np.int64]]:
         """Return the files that count, the tail, and the tail's buckets, of one moment."""
         while True:
             with reading(self._engine) as connection:
-                if not pending(connection):
-                    counts = _counts(connection)
+                noted, counts = pending(connection), _counts(connection)
+                if not noted:
                     tail, keys, _ = _stretch_of(connection, _watermark(counts), None)
-                    break
-            self.settle()
-        parts = parts_of(self._folder, counts)
-        _check_whole(parts, counts)
-        return [part for stretch in parts.values() for part in stretch], tail, keys % BUCKETS
+            if noted:
+                self.settle()
+                continue
+            parts = parts_of(self._folder, counts)
+            with suppress(FileNotFoundError):  # replaced meanwhile
+                if self._whole(parts, counts):
+                    return [part for some in parts.values() for part in some], tail, keys % BUCKETS
+
+    def _whole(
+        self, parts: Mapping[Stretch, Sequence[Part]], counts: Mapping[Stretch, int]
+    ) -> bool:
+        """Refuse a history of which files are missing: a batch must not learn from half a log."""
+        for stretch, events in counts.items():
+            if _rows(parts[stretch]) == events:
+                continue
+            with reading(self._engine) as connection:
+                if _counts(connection).get(stretch) != events:
+                    return False  # replaced meanwhile
+            raise StoreError(
+                f"The Parquet history lacks events {stretch.first} to {stretch.last} of the log.",
+                hint="Bring data/events/ back from the backup; every server needs the same folder.",
+            )
+        return True
 
     # -- in ---------------------------------------------------------------------------------
 
@@ -117,6 +147,7 @@ class ParquetHistory:
         """
         with writing(self._engine) as connection:
             note_changes(connection, mapping)
+            raise_counter(connection, LOG_EPOCH)
         return self.settle()
 
     def settle(self) -> int:
@@ -140,7 +171,7 @@ class ParquetHistory:
 
     def _export_stretch(self) -> int:
         with reading(self._engine) as connection:
-            counts = _counts(connection)
+            counts, epoch = _counts(connection), _epoch(connection)
             watermark = _watermark(counts)
             events, keys, last = _stretch_of(connection, watermark, LARGEST_STRETCH)
         remove_leftovers(self._folder, counts)
@@ -150,7 +181,11 @@ class ParquetHistory:
         draft = Draft(self._folder, stretch)
         draft.add_all(events, keys)
         draft.publish()
-        return events.num_rows if self._replace([], stretch, events.num_rows) else 0
+        with writing(self._engine) as connection:
+            if _watermark(_counts(connection)) == watermark and _epoch(connection) == epoch:
+                _record(connection, stretch, events.num_rows)
+                return int(events.num_rows)
+        return self._export_stretch()  # the log was rewritten meanwhile
 
     def _compact(self) -> None:
         """Join the newest stretches where there are many small ones."""
@@ -200,22 +235,25 @@ class ParquetHistory:
         self._replace([stretch], after, _rows(parts_of(self._folder, [after])[after]))
         return int(changed)
 
-    def _replace(self, old: Sequence[Stretch], new: Stretch, events: int) -> bool:
-        """Let new files count instead of old ones, in one transaction; delete what does not."""
+    def _replace(self, old: Sequence[Stretch], new: Stretch, events: int) -> None:
+        """Let new files count instead of old ones, in one transaction; delete the old ones."""
         with writing(self._engine) as connection:
-            counts = _counts(connection)
-            if any(stretch not in counts for stretch in old) or (
-                not old and new.first != _watermark(counts) + 1
-            ):
-                return False
             for stretch in old:
                 gone = history_export.c.last_seq == stretch.last
                 connection.execute(sa.delete(history_export).where(gone))
-            values = dict(zip(("first_seq", "last_seq", "generation"), new, strict=True))
-            connection.execute(sa.insert(history_export).values(**values, events=events))
-        if old:
-            remove_leftovers(self._folder, (counts.keys() - set(old)) | {new})
-        return True
+            _record(connection, new, events)
+            counts = _counts(connection)
+        remove_leftovers(self._folder, counts)
+
+
+def _record(connection: sa.Connection, stretch: Stretch, events: int) -> None:
+    values = dict(zip(("first_seq", "last_seq", "generation"), stretch, strict=True))
+    connection.execute(sa.insert(history_export).values(**values, events=events))
+
+
+def _epoch(connection: sa.Connection) -> str | None:
+    found = connection.execute(sa.select(meta.c.value).where(meta.c.name == LOG_EPOCH)).scalar()
+    return None if found is None else str(found)
 
 
 def _counts(connection: sa.Connection) -> dict[Stretch, int]:
@@ -258,13 +296,3 @@ def _newest_below(counts: Mapping[Stretch, int], tier: int) -> list[Stretch]:
 
 def _rows(parts: Sequence[Part]) -> int:
     return sum(pq.read_metadata(part.path).num_rows for part in parts)
-
-
-def _check_whole(parts: Mapping[Stretch, Sequence[Part]], counts: Mapping[Stretch, int]) -> None:
-    """Refuse a history of which files are missing: a batch must not learn from half a log."""
-    for stretch, events in counts.items():
-        if _rows(parts[stretch]) != events:
-            raise StoreError(
-                f"The Parquet history lacks events {stretch.first} to {stretch.last} of the log.",
-                hint="Bring data/events/ back from the backup; every server needs the same folder.",
-            )

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+import sqlalchemy as sa
 
 from churnguard.errors import StoreError
 from churnguard.store import history as history_module
 from churnguard.store import history_files
+from churnguard.store.changes import LOG_EPOCH, raise_counter
 from churnguard.store.database import open_database, writing
 from churnguard.store.events import SqlEventStore
 from churnguard.store.history_changes import note_changes
+from churnguard.store.tables import event
 from churnguard.testing import NOON, build_events
 
 
@@ -231,3 +236,43 @@ def test_a_history_with_a_file_missing_is_refused(store, tmp_path):
     files(tmp_path)[3].unlink()
     with pytest.raises(StoreError, match="lacks events 1 to 300"):
         store.history()
+
+
+def test_what_is_rewritten_while_it_is_exported_is_exported_as_it_is_now(store, monkeypatch):
+    """An export reads outside the write lock: what an erasure took meanwhile must not return."""
+    store.append(some_events(0, 100))
+    publish = history_files.Draft.publish
+    turns = []
+
+    def slow(draft):
+        publish(draft)
+        if not turns:
+            turns.append("erased")
+            with writing(store._engine) as connection:
+                connection.execute(sa.delete(event).where(event.c.customer_id == "C7"))
+                raise_counter(connection, LOG_EPOCH)
+
+    monkeypatch.setattr(history_files.Draft, "publish", slow)
+    assert store.export() == 97
+    assert "C7" not in store.history()["customer_id"].to_pylist()
+
+
+def test_readers_and_writers_of_the_history_do_not_hurt_each_other(store):
+    """While it is exported, joined and rewritten, each reading is whole."""
+    stop = threading.Event()
+
+    def read():
+        while not stop.is_set():
+            names = store.history()["event_id"].to_pylist()
+            assert names == list(dict.fromkeys(names))
+            assert len(names) % 5 == 0
+            assert sum(part.num_rows for part in store.partitions()) % 5 == 0
+
+    with ThreadPoolExecutor(2) as pool:
+        reader = pool.submit(read)
+        try:
+            small_exports(store, 21)
+        finally:
+            stop.set()
+        reader.result()
+    assert ids(store.history()) == expected(105)
