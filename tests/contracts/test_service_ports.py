@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from importlib import import_module
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -311,7 +312,7 @@ class TestWatchStore:
     def test_changes_are_paged_and_pruned(self, watch):
         states = [stands(float(number), at=NOON + number * DAY) for number in range(4)]
         watch.save([Move("C1", None, states[0])])
-        for before, after in zip(states, states[1:], strict=False):
+        for before, after in pairwise(states):
             watch.save([Move("C1", before, after, change=moved(before, after))])
         (newest,) = watch.changes("C1", limit=1)
         rest = watch.changes("C1", before=newest[0])
