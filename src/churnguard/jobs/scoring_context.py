@@ -22,28 +22,75 @@ from churnguard.scoring.compose import ScoringContext
 
 def scoring_context(shop: Shop, champion: LoadedChampion, *, as_of: datetime) -> ScoringContext:
     """Return what scores at an instant depend on: model, playbook, holdout, settings, freshness."""
-    layout, settings = Layout(shop.root), shop.settings
-    facts = champion.bundle.facts
-    population = champion.bundle.population
-    used = population.name_at(to_us(as_of)) if population is not None else None
-    return ScoringContext(
-        model=champion.bundle.model,
-        model_name=champion.named(used),
-        catalogue=champion.bundle.catalogue,
-        playbook=_playbook(layout.playbook, layout.playbook.stat().st_mtime_ns),
-        holdout=Holdout(holdout_key(layout, shop.environ), share=settings.control_share),
-        shop_mean_spend=facts.mean_spend,
-        peers=facts.peers,
-        segment_peers=facts.segment_peers,
-        label=facts.label,
-        horizon_days=facts.horizon_days,
-        look_back_days=facts.look_back_days,
-        bands=settings.bands,
-        margin=settings.margin,
-        currency=settings.currency,
-        data_through=shop.events.data_through(as_of),
-        stale_after=timedelta(hours=settings.stale_after_hours),
-    )
+    newest = shop.events.data_through(as_of)
+    return ScoringContexts(shop).at(champion, as_of=as_of, data_through=newest)
+
+
+class ScoringContexts:
+    """Makes the contexts of a shop, working out once what is the same until something changes.
+
+    Parameters
+    ----------
+    shop : Shop
+        An opened project.
+    """
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self._layout = Layout(shop.root)
+        self._kept: tuple[LoadedChampion, int, ScoringContext] | None = None
+
+    def at(
+        self,
+        champion: LoadedChampion,
+        *,
+        as_of: datetime,
+        data_through: datetime | None,
+        degraded: bool = False,
+    ) -> ScoringContext:
+        """Return what scores at an instant depend on.
+
+        Parameters
+        ----------
+        champion : LoadedChampion
+            The model that speaks.
+        as_of : datetime
+            The cutoff.
+        data_through : datetime or None
+            The newest event known by then.
+        degraded : bool
+            The store does not answer.
+        """
+        changed = self._layout.playbook.stat().st_mtime_ns
+        kept = self._kept
+        if kept is None or kept[0] is not champion or kept[1] != changed:
+            self._kept = kept = (champion, changed, self._lasting(champion, changed))
+        population = champion.bundle.population
+        used = population.name_at(to_us(as_of)) if population is not None else None
+        return kept[2].at(
+            model_name=champion.named(used), data_through=data_through, degraded=degraded
+        )
+
+    def _lasting(self, champion: LoadedChampion, changed: int) -> ScoringContext:
+        settings, facts = self._shop.settings, champion.bundle.facts
+        key = holdout_key(self._layout, self._shop.environ)
+        return ScoringContext(
+            model=champion.bundle.model,
+            model_name=champion.name,
+            catalogue=champion.bundle.catalogue,
+            playbook=_playbook(self._layout.playbook, changed),
+            holdout=Holdout(key, share=settings.control_share),
+            shop_mean_spend=facts.mean_spend,
+            peers=facts.peers,
+            segment_peers=facts.segment_peers,
+            label=facts.label,
+            horizon_days=facts.horizon_days,
+            look_back_days=facts.look_back_days,
+            bands=settings.bands,
+            margin=settings.margin,
+            currency=settings.currency,
+            stale_after=timedelta(hours=settings.stale_after_hours),
+        )
 
 
 def feature_rows(timeline: Timeline, champion: LoadedChampion, *, as_of: datetime) -> FeatureRows:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from churnguard.clock import to_us
+from churnguard.clock import DAY_US, to_us
 from churnguard.errors import BundleMismatch
 from churnguard.features.build import FeatureRows
 from churnguard.policy.bands import bands
@@ -270,7 +270,7 @@ def _contact(asked: _Asked, ids: Sequence[str]) -> Contact:
 
 def _actions(asked: _Asked, judged: _Judged) -> list[SuggestedAction]:
     choices, holdout = judged.choices, asked.context.holdout
-    as_of_us = to_us(asked.as_of)
+    day_us = to_us(asked.as_of) // DAY_US * DAY_US  # the same suggestion on a day is one decision
     found = []
     for place, customer_id in enumerate(judged.ids):
         action = choices.actions[choices.chosen[place]]
@@ -284,7 +284,7 @@ def _actions(asked: _Asked, judged: _Judged) -> list[SuggestedAction]:
                 basis=action.basis,
                 group=group,
                 propensity=holdout.propensity(group),
-                decision_id=holdout.decision_id(customer_id, as_of_us=as_of_us, action=action.code),
+                decision_id=holdout.decision_id(customer_id, as_of_us=day_us, action=action.code),
                 not_eligible=_not_eligible(asked, judged, place),
             )
         )

@@ -6,7 +6,7 @@ Built once for a batch or a request and handed to :func:`churnguard.scoring.comp
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Protocol
@@ -99,6 +99,14 @@ class ScoringContext:
     widest_interval: float = 0.9
     peers: Mapping[str, float] = field(default_factory=dict)
     segment_peers: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def at(
+        self, *, model_name: ModelName, data_through: datetime | None, degraded: bool = False
+    ) -> ScoringContext:
+        """Return this context for another instant; what was worked out once is kept."""
+        other = replace(self, model_name=model_name, data_through=data_through, degraded=degraded)
+        other.__dict__.update(writer=self.writer, usual_contributions=self.usual_contributions)
+        return other
 
     def is_stale(self, as_of: datetime) -> bool:
         """Tell whether the newest event is too old for a score at this instant."""

@@ -17,6 +17,7 @@ from churnguard.clock import iso
 Status = Literal["scored", "abstained", "objected", "restricted", "unknown"]
 Band = Literal["low", "medium", "high"]
 Group = Literal["treat", "control"]
+Source = Literal["store", "events", "features"]
 
 STATUS_REASONS: Mapping[str, str] = {
     "no_order_yet": "The customer has not ordered yet, so there is nothing to lose.",
@@ -135,6 +136,8 @@ class Score:
         The newest event that the shop had told us by then.
     stale, degraded : bool
         The data are older than the limit; the answer comes from a stand-in.
+    source : {"store", "events", "features"}
+        Made of the shop's events, of those and events sent along, or of signals sent along.
     """
 
     customer_id: str
@@ -155,6 +158,7 @@ class Score:
     expected_value: float | None = None
     action: SuggestedAction | None = None
     model: ModelName | None = None
+    source: Source = "store"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the score as JSON-ready values, in the order of the documented answer."""
@@ -177,6 +181,7 @@ class Score:
             "expected_value",
             "action",
             "model",
+            "source",
         ]
         values = asdict(self)
         values["as_of"] = iso(self.as_of)

@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Protocol
 
+from churnguard.jobs.decisions import DecisionKeeper
 from churnguard.jobs.ports import Shop
+from churnguard.jobs.sent import RawSent
 from churnguard.scoring.score import ModelName, Score
+from churnguard.serving.group_commit import GroupWriter
 
 
 class LoadedModel(Protocol):
@@ -55,6 +59,11 @@ class Scorer(Protocol):
     ) -> list[Score]:
         """Return one score for each id, in order; an unknown id has status ``unknown``."""
 
+    def sent(
+        self, champion: Any, items: Sequence[RawSent], *, as_of: datetime | None, explain: bool
+    ) -> list[Score]:
+        """Return one score for each item, made of what was sent along and is not kept."""
+
 
 @dataclass(frozen=True)
 class Door:
@@ -75,16 +84,40 @@ class Door:
     scorer: Scorer
 
     def score(
-        self, customer_ids: Sequence[str], *, as_of: datetime | None, explain: bool
+        self, items: Sequence[str | RawSent], *, as_of: datetime | None, explain: bool
     ) -> list[Score]:
-        """Score customers of this shop; see :class:`Scorer`.
+        """Score customers of this shop, all with the same model; see :class:`Scorer`.
 
         What is suggested now is kept as a decision, with its group and propensity, so that an
         outcome can be reported and lift be learned; a look at the past decides nothing.
+
+        Parameters
+        ----------
+        items : sequence of str or RawSent
+            Ids of customers, or what was sent along about one.
+        as_of : datetime or None
+            The cutoff; now when None.
+        explain : bool
+            Give reasons.
         """
         model = self.champion.current()
-        scores = self.scorer(self.shop, model, customer_ids, as_of=as_of, explain=explain)
-        decided = [score for score in scores if score.action and score.action.decision_id]
-        if as_of is None and decided:
-            self.shop.scores.save_decisions(decided)
-        return scores
+        asked = list(dict.fromkeys(item for item in items if isinstance(item, str)))
+        sent = [item for item in items if not isinstance(item, str)]
+        known: dict[str, Score] = {}
+        if asked:
+            scores = self.scorer(self.shop, model, asked, as_of=as_of, explain=explain)
+            scores = self.decisions.keep(scores) if as_of is None else scores
+            known = dict(zip(asked, scores, strict=True))
+        made = self.scorer.sent(model, sent, as_of=as_of, explain=explain) if sent else []
+        others = iter(made)
+        return [known[item] if isinstance(item, str) else next(others) for item in items]
+
+    @cached_property
+    def decisions(self) -> DecisionKeeper:
+        """Keeps what is suggested."""
+        return DecisionKeeper(self.shop.scores)
+
+    @cached_property
+    def writer(self) -> GroupWriter:
+        """What stores the events that requests bring, many requests at once."""
+        return GroupWriter(self.shop.events)

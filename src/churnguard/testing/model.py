@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from churnguard.jobs.ports import Shop
+from churnguard.jobs.sent import RawSent
 from churnguard.scoring.score import ModelName, Score
-from churnguard.testing.builders import MODEL, build_score
+from churnguard.testing.builders import MODEL, NOON, build_score
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,22 @@ class FakeScorer:
         """Return one score for each id, in the order asked."""
         now = as_of or shop.clock()
         return [self._one(customer_id, now, explain) for customer_id in customer_ids]
+
+    def sent(
+        self,
+        champion: Any,  # noqa: ARG002
+        items: Sequence[RawSent],
+        *,
+        as_of: datetime | None,
+        explain: bool,
+    ) -> list[Score]:
+        """Return the score of each item's customer, as if made of what was sent along."""
+        now = as_of or NOON
+        scores = [(item, self._one(item.customer_id, now, explain)) for item in items]
+        return [
+            replace(score, source="events" if item.features is None else "features")
+            for item, score in scores
+        ]
 
     def _one(self, customer_id: str, as_of: datetime, explain: bool) -> Score:  # noqa: FBT001
         known = self.scores.get(customer_id)

@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
+from fastapi.exceptions import RequestValidationError
 
 from churnguard.clock import parse_instant
 from churnguard.errors import CustomerNotFound, InvalidRequest
+from churnguard.jobs.sent import SentRefused
 from churnguard.serving.answers import Json
 from churnguard.serving.auth import Caller, Reader
 from churnguard.serving.limits import SoundJsonRoute
@@ -60,16 +62,33 @@ def get_score(
     "/v1/scores",
     response_model=ScoresAnswer,
     responses=problem_responses(400, 401, 403, 413, 422, 503),
-    summary="Score up to 1,000 customers",
+    summary="Score up to 1,000 customers, by id or by what is sent along",
 )
 def post_scores(caller: Reader, body: ScoresRequest) -> Json:
-    """Score each item, in the order asked; an unknown id is a row with status `unknown`."""
-    asked = [item.customer_id for item in body.items]
-    once = list(dict.fromkeys(asked))
-    instant = _instant(caller, body.as_of)
-    found = caller.door.score(once, as_of=instant, explain=body.explain) if once else []
-    by_id = {score.customer_id: score.to_dict() for score in found}
-    return Json({"scores": [by_id[customer_id] for customer_id in asked]})
+    """Score each item, in the order asked; an unknown id is a row with status `unknown`.
+
+    With `events`, a customer is scored as if the shop had received them when they occurred, beside
+    those that it has; with `features`, from those signals alone. What is sent along is not kept,
+    and `source` says what a score is made of. What the shop knows of a person's objection counts
+    all the same.
+    """
+    caller.spend(len(body.items) - 1)
+    items = [item.asked() for item in body.items]
+    try:
+        scores = caller.door.score(items, as_of=_instant(caller, body.as_of), explain=body.explain)
+    except SentRefused as refused:
+        raise _wrong_fields(refused) from None
+    return Json({"scores": [score.to_dict() for score in scores]})
+
+
+def _wrong_fields(refused: SentRefused) -> RequestValidationError:
+    """Return the error that names the fields of the body."""
+    return RequestValidationError(
+        [
+            {"type": "value_error", "loc": ("body", "items", *one.place), "msg": one.why}
+            for one in refused.refusals
+        ]
+    )
 
 
 def _instant(caller: Caller, text: str | None) -> datetime | None:

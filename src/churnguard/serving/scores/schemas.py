@@ -7,14 +7,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+from churnguard.jobs.sent import RawSent
 
 MOST_ITEMS = 1000
+MOST_EVENTS = 10_000
 
 # No control characters: no store and no log takes them well, and no shop has them in ids.
 CustomerId = Annotated[
     str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]
+
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 EXAMPLE: dict[str, Any] = {
     "customer_id": "C123",
@@ -66,6 +72,7 @@ EXAMPLE: dict[str, Any] = {
         "calibration": "beta-3",
         "population": "2026-11-16",
     },
+    "source": "store",
 }
 
 
@@ -140,18 +147,48 @@ class ScoreAnswer(BaseModel):
     expected_value: float | None = Field(description="Margin expected over the horizon; money.")
     action: ActionAnswer | None
     model: ModelNameAnswer | None
+    source: Literal["store", "events", "features"] = Field(
+        description="Made of the shop's events, of those and events sent along, or of signals "
+        "sent along."
+    )
 
 
 class ScoreItem(BaseModel):
-    """One customer to score."""
+    """One customer to score: from the shop's own events, or from what is sent along."""
 
     model_config = ConfigDict(extra="forbid")
 
     customer_id: CustomerId
+    events: list[dict[str, Any]] | None = Field(
+        None,
+        min_length=1,
+        max_length=MOST_EVENTS,
+        description="Events in the native format; scored as if they had been received when they "
+        "occurred, and not stored. `customer_id` may be left out.",
+        examples=[[{"event": "order_completed", "occurred_at": "2026-11-20", "value": 80}]],
+    )
+    features: dict[str, Number | None] | None = Field(
+        None,
+        description="The model's signals by name (GET /v1/model lists them). null is a signal "
+        "without a value; one that is left out makes the score `degraded`.",
+        examples=[{"days_since_order": 41.5, "orders_365d": 3}],
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> ScoreItem:
+        if self.events is not None and self.features is not None:
+            raise PydanticCustomError("one_of_both", "Send events or features, not both.")
+        return self
+
+    def asked(self) -> str | RawSent:
+        """Return the id, or what was sent along with it."""
+        if self.events is None and self.features is None:
+            return self.customer_id
+        return RawSent(self.customer_id, self.events, self.features)
 
 
 class ScoresRequest(BaseModel):
-    """Customers to score, all at the same instant."""
+    """Customers to score, all at the same instant and with the same model."""
 
     model_config = ConfigDict(
         extra="forbid",
