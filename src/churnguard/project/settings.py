@@ -66,6 +66,11 @@ class Settings(BaseModel):
     reasons_top : int or None
         How many customers get reasons in a batch, first in expected gain and first in risk in
         turn; None is the smaller of 10 % and 100,000, and at least 500.
+    requests_per_minute, events_per_minute : int
+        What one API key may ask for: a request costs 1, a batch as many as it has items; events
+        are counted apart. 0 is without limit.
+    requests_at_once : int
+        Requests that a serving process answers at a time; the rest are refused at once.
     webhook_allow : tuple of str
         One's own networks that webhooks may be sent to, such as ``["10.0.0.0/8"]``; without them
         only public addresses are, by https.
@@ -90,6 +95,9 @@ class Settings(BaseModel):
     stale_after_hours: int = Field(48, ge=1)
     control_share: float = Field(0.1, ge=0, lt=1)
     reasons_top: int | None = Field(None, ge=0)
+    requests_per_minute: int = Field(120_000, ge=0)
+    events_per_minute: int = Field(3_000_000, ge=0)
+    requests_at_once: int = Field(64, ge=2)
     webhook_allow: tuple[str, ...] = ()
     retention: Mapping[str, int] = Field(default_factory=dict)
 

@@ -1,7 +1,9 @@
 """Bearer API keys ``cg_live_<id>_<secret>`` with scopes; the credential also picks the shop.
 
 A key that was found good is trusted for two seconds, so that a busy caller does not cost a look-up
-in the store per request; a revoked key therefore stops within that time.
+in the store per request; a revoked key therefore stops within that time. Wrong keys make their
+senders wait (``failed_tries.py``); a key that was good lately is looked at all the same, so that
+nobody is locked out by another's tries.
 """
 
 from __future__ import annotations
@@ -10,19 +12,24 @@ import hashlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
-from churnguard.errors import AccessDenied
+from churnguard.errors import AccessDenied, ChurnGuardError
 from churnguard.jobs.keys import SCOPES
 from churnguard.jobs.ports import ApiKey, Shop
 from churnguard.serving.door import Door
+from churnguard.serving.failed_tries import FailedTries
+from churnguard.serving.rate_limits import Budgets
 
 TRUSTED_SECONDS = 2.0
+LATELY_SECONDS = 600.0
 _MOST_TRUSTED = 1024
+_MOST_LATELY = 10_000
 _CHALLENGE = 'Bearer realm="churnguard"'
 
 bearer = HTTPBearer(
@@ -53,12 +60,33 @@ class ScopeMissing(AccessDenied):
         self.headers = {"WWW-Authenticate": challenge}
 
 
+class TooManyTries(ChurnGuardError):
+    """Too many wrong keys came from here, or were tried for this key."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(
+            "Too many wrong API keys were sent.", hint=f"Send the right one in {seconds} s."
+        )
+        self.headers = {"Retry-After": str(seconds)}
+
+
 @dataclass(frozen=True)
 class Caller:
-    """Who asks, and the shop that the credential opens."""
+    """Who asks, and the shop that the credential opens.
+
+    Attributes
+    ----------
+    key : ApiKey
+        The credential.
+    door : Door
+        The shop that it opens.
+    spend : callable
+        Charges the key for so much more than the 1 that every request costs.
+    """
 
     key: ApiKey
     door: Door
+    spend: Callable[[int], None] = lambda _: None
 
 
 class KeyRing:
@@ -68,47 +96,101 @@ class KeyRing:
     ----------
     shop : Shop
         Whose keys they are.
+    tries : FailedTries, optional
+        Where wrong keys are counted.
     monotonic : callable
         Seconds that only ever rise.
     """
 
-    def __init__(self, shop: Shop, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        shop: Shop,
+        *,
+        tries: FailedTries | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._shop = shop
+        self._tries = tries or FailedTries(monotonic=monotonic)
         self._monotonic = monotonic
         self._trusted: dict[bytes, tuple[float, ApiKey]] = {}
+        self._lately: dict[bytes, float] = {}
+        self._used: dict[str, datetime] = {}
 
     def trusted(self, text: str) -> ApiKey | None:
         """Return the key if it was found good a moment ago; never touches the store."""
         found = self._trusted.get(_digest(text))
         return found[1] if found and self._monotonic() < found[0] else None
 
-    def check(self, text: str) -> ApiKey:
+    def check(self, text: str, *, address: str = "") -> ApiKey:
         """Return the key behind a text, asking the store.
+
+        Parameters
+        ----------
+        text : str
+            What was sent.
+        address : str
+            From where.
 
         Raises
         ------
         NotAuthenticated
             If the key is wrong, revoked or expired.
+        TooManyTries
+            If too many wrong ones were sent from there or for that key; whether this one is right
+            is not looked at, unless it was right lately.
         """
+        digest, names = _digest(text), _tried(text, address)
+        if self._lately.get(digest, 0.0) <= self._monotonic():
+            wait = self._tries.wait(names)
+            if wait:
+                raise TooManyTries(wait)
         key = self._shop.keys.verify(text, now=self._shop.clock())
         if key is None:
+            self._lately.pop(digest, None)
+            self._tries.failed(names)
             raise NotAuthenticated(
                 "The API key is wrong, revoked or expired.",
                 hint="Make a new one with 'churnguard keys create'.",
                 error="invalid_token",
             )
-        if len(self._trusted) >= _MOST_TRUSTED:
-            self._trusted.clear()
-        self._trusted[_digest(text)] = (self._monotonic() + TRUSTED_SECONDS, key)
+        self._remember(digest, key)
         return key
+
+    def _remember(self, digest: bytes, key: ApiKey) -> None:
+        for kept, most in ((self._trusted, _MOST_TRUSTED), (self._lately, _MOST_LATELY)):
+            if len(kept) >= most:
+                kept.clear()
+        now = self._monotonic()
+        self._trusted[digest] = (now + TRUSTED_SECONDS, key)
+        self._lately[digest] = now + LATELY_SECONDS
+        self._used[key.key_id] = self._shop.clock()
+
+    def step(self) -> None:
+        """Write down when keys were last used; called now and then, never within a request."""
+        used, self._used = self._used, {}
+        if used:
+            self._shop.keys.mark_used(used)
+
+
+def _tried(text: str, address: str) -> list[str]:
+    """Return the names under which a wrong try counts: where it came from, and for which key."""
+    key_id = text.removeprefix("cg_live_").partition("_")[0][:64]
+    return [f"address {address}", f"key {key_id}"]
 
 
 def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-def requires(scope: str) -> Callable[..., Awaitable[Caller]]:
-    """Return the dependency that lets only keys with a scope in.
+def requires(scope: str, *, policy: str = "default") -> Callable[..., Awaitable[Caller]]:
+    """Return the dependency that lets only keys with a scope in, and charges them.
+
+    Parameters
+    ----------
+    scope : str
+        What the key has to allow.
+    policy : str
+        The quota that is charged; see :mod:`churnguard.serving.rate_limits`.
 
     Examples
     --------
@@ -128,10 +210,19 @@ def requires(scope: str) -> Callable[..., Awaitable[Caller]]:
         text = credentials.credentials
         key = ring.trusted(text)
         if key is None:
-            key = await run_in_threadpool(ring.check, text)
+            address = request.client.host if request.client else ""
+            key = await run_in_threadpool(ring.check, text, address=address)
         if scope not in key.scopes:
             raise ScopeMissing(scope)
-        return Caller(key, request.app.state.door)
+        budgets: Budgets = request.app.state.budgets
+        told = request.scope.setdefault("churnguard.headers", {})
+
+        def spend(cost: int) -> None:
+            if cost > 0:
+                told.update(budgets.charge(policy, key.key_id, cost))
+
+        spend(1)
+        return Caller(key, request.app.state.door, spend)
 
     return caller
 
@@ -140,3 +231,7 @@ Reader = Annotated[Caller, Depends(requires("scores:read"))]
 """A caller who may read scores."""
 Actor = Annotated[Caller, Depends(requires("actions:write"))]
 """A caller who may report outcomes."""
+Sender = Annotated[Caller, Depends(requires("events:write", policy="events"))]
+"""A caller who may send events."""
+Observer = Annotated[Caller, Depends(requires("metrics:read"))]
+"""A caller who may read the service's metrics."""

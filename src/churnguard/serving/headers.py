@@ -26,7 +26,7 @@ SECURITY_HEADERS = {
 
 
 class SecurityHeaders:
-    """Add :data:`SECURITY_HEADERS` to every answer."""
+    """Add :data:`SECURITY_HEADERS`, and what a request was told of its quota, to every answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -37,6 +37,8 @@ class SecurityHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                for name, value in scope.get("churnguard.headers", {}).items():
+                    headers[name] = value
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)

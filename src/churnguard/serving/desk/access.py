@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from churnguard.errors import AccessDenied
 from churnguard.jobs.ports import ApiKey, Shop
-from churnguard.serving.auth import NotAuthenticated, ScopeMissing
+from churnguard.serving.auth import KeyRing, NotAuthenticated, ScopeMissing
 from churnguard.serving.desk.sessions import SESSION_COOKIE, Sealer, Session
 
 OPEN_KEY = "open"
@@ -38,14 +38,17 @@ class Gate:
     ----------
     shop : Shop
         Whose keys open.
+    ring : KeyRing
+        Checks them, and makes whoever sends wrong ones wait.
     sealer : Sealer
         Seals the cookies.
     open_desk : bool
         Whether everybody may come in.
     """
 
-    def __init__(self, shop: Shop, sealer: Sealer, *, open_desk: bool) -> None:
+    def __init__(self, shop: Shop, ring: KeyRing, sealer: Sealer, *, open_desk: bool) -> None:
         self.shop = shop
+        self.ring = ring
         self.sealer = sealer
         self.open_desk = open_desk
 
@@ -70,21 +73,20 @@ class Gate:
             raise NotAuthenticated("Nobody is signed in.", hint="Sign in at /desk/sign-in.")
         return Visitor(session)
 
-    def sign_in(self, text: str) -> Session:
-        """Begin a session with an API key.
+    def sign_in(self, text: str, *, address: str) -> Session:
+        """Begin a session with an API key that came from an address.
 
         Raises
         ------
         AccessDenied
             If the key is not good or lacks the scope ``desk``.
+        TooManyTries
+            If too many wrong ones came from there.
         """
-        now = self.shop.clock()
-        key = self.shop.keys.verify(text.strip(), now=now)
-        if key is None:
-            raise NotAuthenticated("The API key is wrong, revoked or expired.")
+        key = self.ring.check(text.strip(), address=address)
         if "desk" not in key.scopes:
             raise ScopeMissing("desk")
-        return self.sealer.new_session(key.key_id, key.name, now=now)
+        return self.sealer.new_session(key.key_id, key.name, now=self.shop.clock())
 
     def check_form(self, request: Request, session: Session | None, token: str) -> None:
         """Refuse a form that did not come from one of our own pages.
@@ -126,7 +128,14 @@ class Gate:
     def _bearer(self, request: Request) -> Session | None:
         """Let a program read the pages' JSON with its key."""
         scheme, _, text = request.headers.get("authorization", "").partition(" ")
-        return self.sign_in(text) if scheme.lower() == "bearer" else None
+        if scheme.lower() != "bearer":
+            return None
+        return self.sign_in(text, address=address_of(request))
+
+
+def address_of(request: Request) -> str:
+    """Return where a request came from."""
+    return request.client.host if request.client else ""
 
 
 def set_cookie(

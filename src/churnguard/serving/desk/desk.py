@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
@@ -40,11 +40,14 @@ class Desk:
         Who may come in.
     renderer : Renderer
         Languages and templates.
+    shared : bool
+        Whether other shops have a desk at this address: a stranger is not told of this one.
     """
 
     door: Door
     gate: Gate
     renderer: Renderer
+    shared: bool = False
 
     def words(self, request: Request) -> Words:
         """Return the reader's language, with the playbook as it is now."""
@@ -89,7 +92,7 @@ class Desk:
         sealed = request.cookies.get(FLASH_COOKIE, "") if visitor else ""
         flash = self.gate.sealer.open("flash", sealed) if sealed else None
         return Frame(
-            shop=self.door.shop.settings.name,
+            shop="" if self.shared and not visitor else self.door.shop.settings.name,
             language=language,
             languages=tuple(others),
             here=f"{request.url.path}?{request.url.query}".rstrip("?"),
@@ -140,9 +143,17 @@ def mount_desk(app: FastAPI, door: Door, *, open_desk: bool, session_key: bytes 
     """
     from churnguard.serving.desk.endpoints import router
 
-    gate = Gate(door.shop, Sealer(session_key or secrets.token_bytes(32)), open_desk=open_desk)
+    sealer = Sealer(session_key or secrets.token_bytes(32))
+    gate = Gate(door.shop, app.state.keys, sealer, open_desk=open_desk)
     desk = Desk(door, gate, Renderer(door.shop))
     app.state.desk = desk
     app.state.problem_page = desk.problem
     app.mount(STATIC, _Kept(directory=HERE / "static"), name="static")
     app.include_router(router)
+
+
+def share_desk(app: FastAPI) -> None:
+    """Let an app's desk know that other shops have one at the same address."""
+    desk: Desk = app.state.desk
+    app.state.desk = replace(desk, shared=True)
+    app.state.problem_page = app.state.desk.problem

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from churnguard.errors import AccessDenied, InvalidRequest
 from churnguard.jobs.ports import AtRiskQuery, Outcome
 from churnguard.jobs.record_outcome import LONGEST_NOTE, record_outcome
-from churnguard.serving.desk.access import set_cookie
+from churnguard.serving.desk.access import address_of, set_cookie
 from churnguard.serving.desk.desk import Desk
 from churnguard.serving.desk.pages import (
     BANDS,
@@ -141,7 +141,7 @@ def post_sign_in(
     # Nobody has a token yet: the origin alone must be ours.
     desk.gate.check_form(request, None, "")
     try:
-        session = desk.gate.sign_in(key)
+        session = desk.gate.sign_in(key, address=address_of(request))
     except AccessDenied:
         page = SignInPage(refused=True, next_path=_own_path(next_path))
         return desk.show(request, page, visitor=None, status=401)
