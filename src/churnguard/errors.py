@@ -129,6 +129,10 @@ class StoreUnavailable(StoreError):
         self.headers = {"Retry-After": "2"}
 
 
+class StoreFull(StoreUnavailable):
+    """The store's disk has no space left; nothing of the call was stored."""
+
+
 class ModelNotFound(StoreError):
     """There is no such model, or no champion yet."""
 

@@ -69,6 +69,9 @@ def sort_events(
             f"{len(kind):,} events of {customers:,} customers are too many to sort at once.",
             hint="Split them by customers, as the history does with its buckets.",
         )
+    ids = text_buffers(_whole(event_id))
+    if len(kind) <= _BUCKET_EVENTS:
+        return _sort_one_bucket((kind, customer, occurred), ids, (kinds, customers))
     size = (kinds, customers)
     shift = max(0, customers.bit_length() - (len(kind) // _BUCKET_EVENTS).bit_length())
     bounds, packed, instants = _in_buckets(
@@ -79,8 +82,6 @@ def sort_events(
     side_by_side(lambda part: _count(packed, bounds, part, counts, (*size, shift)), parts)
     edges = np.cumsum(counts)
     rows, sorted_instants = np.empty_like(occurred), np.empty_like(occurred)
-
-    ids = text_buffers(_whole(event_id))
     target = (edges, rows, sorted_instants)
     side_by_side(
         lambda part: _sort_buckets((packed, instants, bounds), part, target, ids, (*size, shift)),
@@ -239,6 +240,31 @@ def _sort_buckets(
         for kind in range(kinds):
             group = kind * customers + first
             _finish(edges[group : group + here + 1], rows, instants, ids)
+
+
+@compiled
+def _sort_one_bucket(
+    events: tuple[Codes, Codes, Ints], ids: tuple[Ints, Bytes], size: tuple[int, int]
+) -> tuple[Ints, Ints, Ints]:
+    """Sort events that are few enough for one bucket, in one call."""
+    kind, customer, occurred = events
+    kinds, customers = size
+    count, shift = len(occurred), 0
+    while customers >> shift:
+        shift += 1
+    packed, dealt = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
+    _deal((kind, customer, occurred), np.zeros(1, dtype=np.int64), (packed, dealt), (shift, 0))
+    bounds = np.array([0, count])
+    edges = np.zeros(kinds * customers + 1, dtype=np.int64)
+    if customers:
+        _count(packed, bounds, (0, 1), edges, (kinds, customers, shift))
+    for group in range(kinds * customers):
+        edges[group + 1] += edges[group]
+    rows, instants = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
+    if customers:
+        target = (edges, rows, instants)
+        _sort_buckets((packed, dealt, bounds), (0, 1), target, ids, (kinds, customers, shift))
+    return edges, rows, instants
 
 
 @compiled

@@ -7,10 +7,10 @@ money int64 in 1/10,000, words are int32 codes; sums are exact, whatever the ord
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +30,9 @@ from churnguard.events.columns import (
 from churnguard.events.encoding import ranked
 from churnguard.events.schema import EVENT_SCHEMA
 from churnguard.events.sorting import first_at, sort_events
+
+_Made = TypeVar("_Made")
+_NEEDED = EVENT_SCHEMA.names[:5]
 
 __all__ = ["MISSING", "MONEY_COLUMNS", "WORD_COLUMNS", "Timeline", "Track"]
 
@@ -144,6 +147,7 @@ class Timeline:
         self.events = tuple(tracks)
         self._tracks = tracks
         self._columns = columns
+        self._made: dict[str, Any] = {}
 
     @classmethod
     def from_arrow(cls, events: pa.Table) -> Timeline:
@@ -197,8 +201,25 @@ class Timeline:
         offsets = np.zeros(len(self.customer_ids) + 1, dtype=np.int64)
         return Track(event, offsets, nothing, nothing, self._columns)
 
+    def once(self, name: str, make: Callable[[Timeline], _Made]) -> _Made:
+        """Return what is made from this timeline when first asked for, and kept with it."""
+        if name not in self._made:
+            self._made[name] = make(self)
+        made: _Made = self._made[name]
+        return made
+
+    def read(self, name: str, rows: Ints) -> NDArray[Any]:
+        """Return a column of some rows of the table that was given; see :meth:`Track.read`."""
+        return self._columns.read(name, rows)
+
+    def code(self, name: str, word: str) -> int:
+        """Return the code of a word in a column, -2 where no event has it."""
+        return self._columns.code(name, word)
+
     def part(self, first: int, last: int) -> Timeline:
         """Return the timeline of customers ``first`` to ``last`` (not included), without a copy."""
+        if (first, last) == (0, len(self.customer_ids)):
+            return self
         tracks = {name: track.part(first, last) for name, track in self._tracks.items()}
         return Timeline(self.customer_ids[first:last], tracks, self._columns)
 
@@ -290,7 +311,8 @@ def _known(
 
 
 def _refuse_missing_columns(events: pa.Table) -> None:
-    needed = [name for name in EVENT_SCHEMA.names[:5] if name not in events.column_names]
+    there = events.column_names
+    needed = [name for name in _NEEDED if name not in there]
     if needed:
         raise SchemaError(
             f"The events have no column '{needed[0]}'.",

@@ -38,7 +38,8 @@ _ISO = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}(:\d{2}(:\d{2}([.,]\d{1,9})?)?)?)?$"
 _ISO_ZONED = (
     r"^\d{4}-\d{2}-\d{2}[T ]\d{2}(:\d{2}(:\d{2}([.,]\d{1,9})?)?)? ?(Z|z|UTC|[+-]\d{2}(:?\d{2})?)$"
 )
-_NUMBER = r"^\d{9,19}(\.\d+)?$"
+_WHOLE = r"^\d{9,19}$"
+_FRACTION = r"^\d{9,19}\.\d+$"
 
 
 @dataclass(frozen=True)
@@ -299,13 +300,6 @@ def _one(text: str, zone: str | None) -> datetime | None:
     return read.astimezone(UTC) if zone is not None else read
 
 
-def _as_numbers(text: pa.ChunkedArray) -> pa.ChunkedArray:
-    try:
-        return text.cast(pa.int64())
-    except pa.ArrowInvalid:
-        return text.cast(pa.float64())
-
-
 def _mask(array: pa.ChunkedArray) -> Mask:
     return np.asarray(array.to_numpy(), dtype=bool)
 
@@ -313,7 +307,8 @@ def _mask(array: pa.ChunkedArray) -> Mask:
 _SHAPES: dict[str, Callable[[pa.ChunkedArray, str], ReadTimes]] = {
     _ISO: lambda some, zone: _from_timestamps(_cast(some, None), zone),
     _ISO_ZONED: lambda some, zone: _from_timestamps(_cast(some, "UTC"), zone),
-    _NUMBER: lambda some, _zone: _from_numbers(_as_numbers(some)),
+    _WHOLE: lambda some, _zone: _from_numbers(some.cast(pa.int64())),
+    _FRACTION: lambda some, _zone: _from_numbers(some.cast(pa.float64())),
 }
 
 

@@ -32,8 +32,8 @@ class Judged:
         Events that stand for several rows, and one for each row that is fine.
     rejected : list of QuarantinedRow
         The others, and the lines that are no rows.
-    fine : numpy.ndarray of int64
-        Which rows are fine.
+    verdicts : Verdicts
+        What speaks against each row.
     rows, ambiguous, moved : int
         Rows in all; fine ones with a time that occurs twice, or that never was.
     ignored : tuple of str
@@ -43,11 +43,16 @@ class Judged:
     derived: pa.Table
     events: pa.Table
     rejected: list[QuarantinedRow]
-    fine: Any
+    verdicts: Verdicts
     rows: int
     ambiguous: int
     moved: int
     ignored: tuple[str, ...]
+
+    @property
+    def fine(self) -> Any:
+        """The places of the rows that are fine, as an array."""
+        return np.flatnonzero(self.verdicts.fine)
 
 
 def judge(
@@ -83,7 +88,7 @@ def judge(
         derived=derived,
         events=events,
         rejected=set_aside(chunk, verdicts, recipe),
-        fine=np.flatnonzero(verdicts.fine),
+        verdicts=verdicts,
         rows=chunk.table.num_rows + len(chunk.broken),
         ambiguous=ambiguous,
         moved=moved,

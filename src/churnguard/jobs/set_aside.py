@@ -6,6 +6,7 @@ addresses and phone numbers are to enter no store of ours.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -26,23 +27,44 @@ def set_aside(chunk: Chunk, verdicts: Verdicts, recipe: str) -> list[Quarantined
     kept = []
     for place, values in zip(places, rows, strict=True):
         reason, detail = verdicts.reasons[verdicts.codes[place]]
-        row = values
-        if reason == "personal_data":
-            row = {name: _masked(value) for name, value in values.items()}
-        payload = orjson.dumps(row).decode()
         number = int(chunk.row_numbers[place])
-        row_id = _row_id(chunk.source, number, payload)
-        kept.append(QuarantinedRow(row_id, chunk.source, number, reason, detail, payload, recipe))
+        kept.append(quarantined(chunk.source, number, values, recipe, because=(reason, detail)))
     return kept + [_broken(chunk, row, recipe) for row in chunk.broken]
 
 
+def quarantined(
+    source: str, number: int, row: Mapping[str, Any], recipe: str, *, because: tuple[str, str]
+) -> QuarantinedRow:
+    """Return one row as it is kept, without the personal data for which it was set aside.
+
+    Parameters
+    ----------
+    source, number : str, int
+        Where it stood.
+    row : mapping
+        Its columns.
+    recipe : str
+        How it was read, as JSON.
+    because : tuple of str
+        The reason's code and sentence.
+    """
+    reason, detail = because
+    if reason == "personal_data":
+        row = {name: _masked(value) for name, value in row.items()}
+    payload = orjson.dumps(row).decode()
+    row_id = _row_id(source, number, payload)
+    return QuarantinedRow(row_id, source, number, reason, detail, payload, recipe)
+
+
+def unreadable(source: str, number: int, text: str, recipe: str, *, detail: str) -> QuarantinedRow:
+    """Return what is no row at all as it is kept."""
+    row = {"": _masked(text)}
+    return quarantined(source, number, row, recipe, because=("broken_row", detail))
+
+
 def _broken(chunk: Chunk, row: BrokenRow, recipe: str) -> QuarantinedRow:
-    payload = orjson.dumps({"": _masked(row.text)}).decode()
     detail = row.detail or REASONS["broken_row"]
-    row_id = _row_id(chunk.source, row.row_number, payload)
-    return QuarantinedRow(
-        row_id, chunk.source, row.row_number, "broken_row", detail, payload, recipe
-    )
+    return unreadable(chunk.source, row.row_number, row.text, recipe, detail=detail)
 
 
 def _row_id(source: str, number: int, payload: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -19,20 +19,32 @@ LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
 class BodyLimit:
-    """Refuse bodies of more than so many bytes, announced or streamed."""
+    """Refuse bodies of more than so many bytes, announced or streamed.
 
-    def __init__(self, app: ASGIApp, largest: int = LARGEST_BODY) -> None:
+    Parameters
+    ----------
+    largest : int
+        Bytes.
+    larger : mapping of str to int
+        Bytes of paths on which more may come.
+    """
+
+    def __init__(
+        self, app: ASGIApp, largest: int = LARGEST_BODY, larger: Mapping[str, int] | None = None
+    ) -> None:
         self.app = app
         self.largest = largest
+        self.larger = dict(larger or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        largest = self.larger.get(scope["path"], self.largest)
         announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if not announced.isdigit() or int(announced[:20]) > self.largest:
-            await answer(Request(scope), self._problem())(scope, receive, send)
+        if not announced.isdigit() or int(announced[:20]) > largest:
+            await answer(Request(scope), _too_large(largest))(scope, receive, send)
             return
         seen = 0
 
@@ -40,21 +52,22 @@ class BodyLimit:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self.largest:
-                raise HTTPException(413, self._problem().detail)
+            if seen > largest:
+                raise HTTPException(413, _too_large(largest).detail)
             return message
 
         await self.app(scope, counted, send)
 
-    def _problem(self) -> Problem:
-        return Problem(
-            413,
-            "body-too-large",
-            "The body is too large",
-            f"A body may have {self.largest} bytes.",
-            hint="Send it in smaller parts.",
-            headers={"Connection": "close"},
-        )
+
+def _too_large(largest: int) -> Problem:
+    return Problem(
+        413,
+        "body-too-large",
+        "The body is too large",
+        f"A body may have {largest} bytes.",
+        hint="Send it in smaller parts.",
+        headers={"Connection": "close"},
+    )
 
 
 class KnownHosts:

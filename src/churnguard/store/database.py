@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from churnguard.errors import StoreError, StoreUnavailable
 from churnguard.store.breaker import Breaker
 from churnguard.store.connecting import connect, schema_of
+from churnguard.store.disk import demand_writable, disk_error
 from churnguard.store.schema import REVISIONS, demand_current, revision_of, upgrade
 
 CONNECTIONS = 8
@@ -195,6 +196,7 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
         with outer.begin_nested():
             yield outer
         return
+    demand_writable(engine)
     with _within_reach(engine, "written"), engine.connect() as plain:
         connection = plain.execution_options(churnguard_writes=True)
         with connection.begin():
@@ -219,6 +221,9 @@ def _within_reach(engine: sa.Engine, what: str) -> Iterator[None]:
     except (OperationalError, PoolTimeout, engine.dialect.loaded_dbapi.OperationalError) as error:
         if schema_of(engine) is not None and _is_cut(error):
             breaker.failed()
+        of_the_disk = disk_error(engine, error)
+        if of_the_disk is not None:
+            raise of_the_disk from error
         why = "all its connections are in use"
         if not isinstance(error, PoolTimeout):
             why = str(getattr(error, "orig", error)).strip()

@@ -34,17 +34,17 @@ def read_cloud_event(message: Any) -> Item:
     ('/shop/7', 'signed_in', 'C1')
     """
     if not isinstance(message, dict):
-        return Item(broken="The CloudEvent is no JSON object.")
+        return Item(broken="The CloudEvent is no JSON object.", text=message)
     for name in REQUIRED:
         if not isinstance(message.get(name), str) or not message[name]:
-            return Item(broken=f"The CloudEvent lacks the attribute '{name}'.")
+            return Item(broken=f"The CloudEvent lacks the attribute '{name}'.", text=message)
     if message["specversion"] != "1.0":
-        return Item(broken="The CloudEvent is not of version 1.0.")
+        return Item(broken="The CloudEvent is not of version 1.0.", text=message)
     data = message.get("data")
     if data is not None and not isinstance(data, dict):
-        return Item(broken="The CloudEvent's data is no JSON object.")
+        return Item(broken="The CloudEvent's data is no JSON object.", text=message)
     if "data_base64" in message:
-        return Item(broken="The CloudEvent's data is binary, not JSON.")
+        return Item(broken="The CloudEvent's data is binary, not JSON.", text=message)
     row = {
         "customer_id": message.get("subject"),
         "occurred_at": message.get("time"),

@@ -23,12 +23,15 @@ class Item:
         Why the message is nothing that is kept, as a code; empty for the others.
     broken : str
         Why the message cannot be read; empty for the others.
+    text : object
+        What a message that cannot be read says.
     """
 
     rows: Sequence[dict[str, Any]] = ()
     link: tuple[str, str] | None = None
     ignored: str = ""
     broken: str = ""
+    text: Any = None
 
 
 def read_items(body: Any) -> list[Any]:

@@ -20,5 +20,5 @@ def read_native(message: Any) -> Item:
     'The event is no JSON object.'
     """
     if not isinstance(message, dict):
-        return Item(broken=_NO_OBJECT)
+        return Item(broken=_NO_OBJECT, text=message)
     return Item((message,))

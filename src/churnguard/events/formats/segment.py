@@ -53,13 +53,13 @@ def read_segment(message: Any) -> Item:
     ('a-9', 'C1')
     """
     if not isinstance(message, dict):
-        return Item(broken="The call is no JSON object.")
+        return Item(broken="The call is no JSON object.", text=message)
     read = CALLS.get(str(message.get("type")))
     if read is None:
-        return Item(broken=f"There is no Segment call '{message.get('type')}'.")
+        return Item(broken=f"There is no Segment call '{message.get('type')}'.", text=message)
     properties = message.get("properties")
     if properties is not None and not isinstance(properties, dict):
-        return Item(broken="The call's properties are no JSON object.")
+        return Item(broken="The call's properties are no JSON object.", text=message)
     return read(message, properties or {})
 
 

@@ -1,0 +1,90 @@
+"""``POST /v1/events``: 202 once everything of the request is on the disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from churnguard.jobs.ports import Taken
+from churnguard.jobs.take_events import Offer, offer_events
+from churnguard.serving.answers import Json
+from churnguard.serving.auth import Caller, ScopeMissing, Sender
+from churnguard.serving.events.bodies import read_body
+from churnguard.serving.events.schemas import REQUEST, EventsAnswer
+from churnguard.serving.limits import SoundJsonRoute
+from churnguard.serving.problems import Problem, answer, problem_responses
+
+_BACKFILL = "events:backfill"
+
+router = APIRouter(tags=["events"], route_class=SoundJsonRoute)
+
+
+@router.post(
+    "/v1/events",
+    status_code=202,
+    response_model=EventsAnswer,
+    responses=problem_responses(401, 403, 413, 415, 422, 429, 503, 507),
+    openapi_extra=REQUEST,
+    summary="Send events",
+)
+async def post_events(
+    request: Request,
+    caller: Sender,
+    *,
+    backfill: Annotated[
+        bool, Query(description="The events are of the past; needs the scope events:backfill.")
+    ] = False,
+    atomic: Annotated[
+        bool, Query(description="Store all of the request, or nothing of it.")
+    ] = False,
+) -> Response:
+    """Take events: native, Segment's calls, or CloudEvents.
+
+    202 means that whatever the answer tells is on the disk. The same event sent again is a
+    duplicate, so a request without an answer may simply be sent again. Each message has a result of
+    its own; what cannot be accepted is kept in quarantine with its reason.
+    """
+    if backfill and _BACKFILL not in caller.key.scopes:
+        raise ScopeMissing(_BACKFILL)
+    body = await request.body()
+    # Nothing waits in a thread: a disk that stands still must not hold up those who only read.
+    offer = await run_in_threadpool(
+        _offer, caller, body, request.headers, backfill=backfill, whole=atomic
+    )
+    if atomic and not offer.is_sound:
+        return _not_whole(request, offer)
+    taken = await asyncio.wrap_future(caller.door.writer.submit(offer.batch))
+    if not taken.stored:
+        return _not_whole(request, offer, taken)
+    return Json(offer.receipt(taken).to_dict(), status_code=202)
+
+
+def _offer(
+    caller: Caller, body: bytes, headers: Mapping[str, str], *, backfill: bool, whole: bool
+) -> Offer:
+    items = read_body(body, headers)
+    caller.spend(len(items) - 1)
+    return offer_events(caller.door.shop, items, backfill=backfill, whole=whole)
+
+
+def _not_whole(request: Request, offer: Offer, taken: Taken | None = None) -> Response:
+    """Return why a request that was to be stored whole was not stored."""
+    wrong = [
+        {"detail": result["detail"], "pointer": f"#/{result['index']}"}
+        for result in offer.receipt(taken).results
+        if "detail" in result
+    ]
+    problem = Problem(
+        422,
+        "not-whole",
+        "The events cannot be stored as a whole",
+        f"{len(wrong)} of the events cannot be accepted; nothing was stored.",
+        hint="Mend or leave out those in errors, or send without atomic=true.",
+        errors=wrong[:100],
+    )
+    return answer(request, problem)
