@@ -85,7 +85,7 @@ class Appending:
 
 def _known(connection: sa.Connection, keys: list[bytes]) -> dict[bytes, int]:
     """Return the payload digests of those event keys that are in the log."""
-    if connection.execute(sa.select(event.c.seq).limit(1)).first() is None:
+    if connection.exec_driver_sql("SELECT seq FROM event LIMIT 1").first() is None:
         return {}
     known: dict[bytes, int] = {}
     for at in range(0, len(keys), _LOOKUP):
@@ -101,18 +101,13 @@ def _count(connection: sa.Connection, new: Sequence[Row]) -> None:
     for row in new:
         events, newest = found.get(row[_NAME], (0, row[_OCCURRED]))
         found[row[_NAME]] = events + 1, max(newest, row[_OCCURRED])
-    if not found:
-        return
-    query = sa.select(tally).where(tally.c.event.in_(list(found)))
-    stored = {row.event: (row.events, row.newest) for row in connection.execute(query)}
-    for name, (events, newest) in sorted(found.items()):
-        if name in stored:
-            total, last = stored[name]
-            values = {"events": total + events, "newest": max(last, newest)}
-            connection.execute(sa.update(tally).where(tally.c.event == name).values(**values))
-        else:
-            values = {"event": name, "events": events, "newest": newest}
-            connection.execute(sa.insert(tally).values(**values))
+    values = [(name, *found[name]) for name in sorted(found)]
+    later = "greatest" if connection.dialect.name == "postgresql" else "max"
+    ending = (
+        "ON CONFLICT (event) DO UPDATE SET events = tally.events + excluded.events, "
+        f"newest = {later}(tally.newest, excluded.newest)"
+    )
+    insert_many(connection, tally, ("event", "events", "newest"), values, ending=ending)
 
 
 def _keep_conflicts(connection: sa.Connection, rows: Sequence[Row]) -> None:
