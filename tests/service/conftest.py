@@ -13,13 +13,14 @@ from fastapi import FastAPI
 
 from churnguard.jobs.ports import Shop
 from churnguard.serving import create_app
+from churnguard.serving.many_shops import ManyShops, all_alive
 from churnguard.testing import NOON, FakeChampion, FakeScorer, build_score, fake_shop
 
 
 class Client:
     """Ask an app over ASGI; cookies are kept, redirects are not followed."""
 
-    def __init__(self, portal: Any, app: FastAPI, key: str | None = None) -> None:
+    def __init__(self, portal: Any, app: FastAPI | ManyShops, key: str | None = None) -> None:
         self._portal = portal
         self.app = app
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
@@ -65,6 +66,21 @@ def make_client() -> Iterator[Callable[..., Client]]:
             app = create_app(shop or fake_shop(SCORES), champion or FakeChampion(), **options)
             lifespan = portal.wrap_async_context_manager(app.router.lifespan_context(app))
             stack.enter_context(lifespan)
+            return Client(portal, app, key)
+
+        yield build
+
+
+@pytest.fixture
+def make_many() -> Iterator[Callable[..., Client]]:
+    """Build a client of several shops behind one address; the first key is sent along."""
+    with contextlib.ExitStack() as stack:
+        portal = stack.enter_context(start_blocking_portal())
+
+        def build(*shops: Shop, key: str | None = None) -> Client:
+            scorer = FakeScorer(SCORES)
+            app = ManyShops([create_app(shop, FakeChampion(), scorer=scorer) for shop in shops])
+            stack.enter_context(portal.wrap_async_context_manager(all_alive(app.apps)))
             return Client(portal, app, key)
 
         yield build

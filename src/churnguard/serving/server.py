@@ -11,7 +11,7 @@ import uvicorn
 
 from churnguard.errors import ChurnGuardError
 from churnguard.jobs.ports import Shop
-from churnguard.serving.shop_app import app_for
+from churnguard.serving.shop_app import app_for, app_for_many
 
 _GRACE_SECONDS = 10
 
@@ -21,12 +21,12 @@ class AddressTaken(ChurnGuardError):
 
 
 class Server:
-    """The API and the desk of one shop.
+    """The API and the desk of one shop, or of several.
 
     Parameters
     ----------
-    shop : Shop
-        An opened project.
+    *shops : Shop
+        Opened projects; where there are several, the credential picks the shop.
     host, port : str, int
         Where to listen; port 0 takes a free one.
     open_desk : bool
@@ -40,7 +40,7 @@ class Server:
         If an open desk would be reachable from elsewhere.
     """
 
-    def __init__(self, shop: Shop, *, host: str, port: int, open_desk: bool = False) -> None:
+    def __init__(self, *shops: Shop, host: str, port: int, open_desk: bool = False) -> None:
         if open_desk and host not in ("127.0.0.1", "::1", "localhost"):
             raise ChurnGuardError(
                 f"A desk without sign-in is for the demo on this machine, not for {host}.",
@@ -49,7 +49,7 @@ class Server:
         self._socket = _bind(host, port)
         self.url = f"http://{host}:{self._socket.getsockname()[1]}"
         config = uvicorn.Config(
-            app_for(shop, open_desk=open_desk),
+            app_for(shops[0], open_desk=open_desk) if len(shops) == 1 else app_for_many(shops),
             access_log=False,
             log_level="warning",
             server_header=False,

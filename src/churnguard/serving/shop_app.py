@@ -1,17 +1,23 @@
-"""One shop's app with its real parts: its champion, its settings and its secrets.
+"""A shop's app with its real parts - champion, settings, secrets - or the app of several shops.
 
 ``churnguard serve`` and a project's own ``serving/app.py`` both begin here.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+
 from fastapi import FastAPI
 
-from churnguard.errors import ProjectError
+from churnguard.errors import ProjectError, StoreUnavailable
 from churnguard.jobs.champion import ChampionHolder
 from churnguard.jobs.ports import Shop
+from churnguard.project.layout import Layout
 from churnguard.project.settings import read_secret
 from churnguard.serving.app import create_app
+from churnguard.serving.many_shops import ManyShops, session_key_of
 
 LEAST_KEY_LENGTH = 32
 
@@ -34,9 +40,47 @@ def app_for(shop: Shop, *, open_desk: bool = False) -> FastAPI:
     ProjectError
         If the session key is too short to be one, or its file cannot be read.
     """
+    return _app(shop, open_desk=open_desk, session_key=_session_key(shop))
+
+
+def app_for_many(shops: Sequence[Shop]) -> ManyShops:
+    """Return the app of several opened projects; the credential picks the shop.
+
+    Parameters
+    ----------
+    shops : sequence of Shop
+        Each with its own store, history, keys and bundles.
+
+    Raises
+    ------
+    ProjectError
+        If a project is named twice, two share a store, or a session key cannot be used.
+    """
+    for names in ([str(shop.root) for shop in shops], [store_of(shop) for shop in shops]):
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ProjectError(
+                f"Two of the projects are one: {twice}.",
+                hint="Give each shop its own folder and its own store.",
+            )
+    apps = []
+    for shop in shops:
+        key = session_key_of(str(shop.root), _session_key(shop))
+        apps.append(_app(shop, open_desk=False, session_key=key))
+    return ManyShops(apps)
+
+
+def store_of(shop: Shop) -> str:
+    """Return the address of a shop's store, without a password."""
+    address = Layout(shop.root).resolve_store(shop.settings.store)
+    return re.sub(r"(//[^:/@]*):[^@]*@", r"\1@", address)
+
+
+def _app(shop: Shop, *, open_desk: bool, session_key: bytes | None) -> FastAPI:
     champion = ChampionHolder(shop)
-    champion.refresh()
-    return create_app(shop, champion, open_desk=open_desk, session_key=_session_key(shop))
+    with suppress(StoreUnavailable):  # it is asked again every other second
+        champion.refresh()
+    return create_app(shop, champion, open_desk=open_desk, session_key=session_key)
 
 
 def _session_key(shop: Shop) -> bytes | None:
