@@ -218,7 +218,7 @@ def _judge(
     now = dataset.take(dataset.cutoffs == cutoff)
     if not len(now):
         raise NotEnoughHistory(f"There are no customers at {iso(from_us(cutoff))}.")
-    model = fit(dataset, recipe, until_us=cutoff, threads=1)
+    model = fit(known, recipe, until_us=cutoff, threads=1)
     margins = model.margins(now.X)
     risks: dict[str, Floats] = {}
     for name, peer in peers.items():

@@ -75,6 +75,9 @@ class Calibration:
         """Return each row's level: what time of year it is."""
         if self.season_columns is None:
             return np.full(len(X), self.levels[0])
+        if len(X) == 1:
+            sine, cosine = X[0, list(self.season_columns)].tolist()
+            return np.array([self._at(sine, cosine)])
         # Rows share few cutoffs, so angles are taken once each, and by the same scalar routine
         # for one row and for many.
         pairs, places = np.unique(X[:, list(self.season_columns)], axis=0, return_inverse=True)

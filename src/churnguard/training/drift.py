@@ -236,6 +236,14 @@ class Drift:
         return all(one.moved for one in shifts) or all(one.missing for one in shifts)
 
     @property
+    def ratio(self) -> float:
+        """How far it went on the way to its limits: above 1 it drifted."""
+        shifts = self.against.values()
+        moved = min(min(one.psi / one.psi_limit, one.ks / one.ks_limit) for one in shifts)
+        rises = [(one.missing_now - one.missing_before) / one.missing_limit for one in shifts]
+        return max(moved, min(rises), 0.0)
+
+    @property
     def missing(self) -> bool:
         """Whether it is missing more often than in every reference."""
         return all(one.missing for one in self.against.values())

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 from numpy.typing import NDArray
 
 from churnguard.clock import DAY_US, from_us, iso
 from churnguard.errors import NotEnoughHistory
 from churnguard.training.calibration import Calibration, calibrate
-from churnguard.training.dataset import Dataset, Mask
-from churnguard.training.folds import Fold, cross_folds
+from churnguard.training.choice import AUTO, Choice, choose, fit_chosen
+from churnguard.training.crossfit import cross_fit
+from churnguard.training.dataset import Dataset
 from churnguard.training.interval import IntervalTable, fit_intervals
 from churnguard.training.model import TrainedModel
 from churnguard.training.recipe import NeedsRecipe, Recipe
@@ -42,50 +41,22 @@ def fit(dataset: Dataset, recipe: Recipe, *, until_us: int, threads: int = 2) ->
     """
     known = dataset.take(dataset.mature(until_us=until_us))
     _refuse_thin(known, dataset, recipe.needs)
-    calibration, table = _calibrated(known, recipe, until_us=until_us, threads=threads)
+    choice: Choice | None = None
+    if recipe.kind == AUTO:
+        choice, raw = choose(known, recipe, until_us=until_us, threads=threads)
+        scorer = fit_chosen(choice, known, recipe, threads=threads)
+    else:
+        raw = cross_fit(known, recipe, threads=threads)
+        scorer = fit_scorer(known, recipe, threads=threads)
+    calibration, table = _calibrated(raw, known, recipe, until_us=until_us)
     return TrainedModel(
-        names=dataset.names,
-        scorer=fit_scorer(known, recipe, threads=threads),
-        calibration=calibration,
-        table=table,
+        names=dataset.names, scorer=scorer, calibration=calibration, table=table, choice=choice
     )
-
-
-def cross_fit(dataset: Dataset, recipe: Recipe, *, threads: int = 2) -> Floats:
-    """Return each row's raw margin by a model that saw neither its customer nor its time.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        Mature rows.
-    recipe : Recipe
-        One seed a fold is enough here.
-    threads : int
-        Folds fitted at the same time.
-    """
-    grid = recipe.calibration
-    folds = cross_folds(
-        dataset,
-        customer_folds=grid.customer_folds,
-        time_blocks=grid.time_blocks,
-        seed=recipe.seed,
-    )
-
-    def judge(fold: Fold) -> tuple[Mask, Floats]:
-        scorer = fit_scorer(dataset.take(fold.learn), recipe, seeds=1, threads=1)
-        return fold.judge, scorer.margins(dataset.X[fold.judge])
-
-    margins = np.full(len(dataset), np.nan)
-    with ThreadPoolExecutor(threads) as pool:
-        for rows, found in pool.map(judge, folds):
-            margins[rows] = found
-    return margins
 
 
 def _calibrated(
-    known: Dataset, recipe: Recipe, *, until_us: int, threads: int
+    raw: Floats, known: Dataset, recipe: Recipe, *, until_us: int
 ) -> tuple[Calibration, IntervalTable]:
-    raw = cross_fit(known, recipe, threads=threads)
     calibration = calibrate(raw, known, recipe, until_us=until_us)
     leveled = cutoff_levels(known, calibration.slope * raw)
     table = fit_intervals(leveled, known, recipe.interval, level_sd=calibration.level_sd)

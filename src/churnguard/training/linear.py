@@ -22,7 +22,7 @@ from churnguard.training.recipe import LinearRecipe, Recipe
 Floats = NDArray[np.float64]
 
 BTYD_COLUMNS = ("mbgnbd_churn_risk", "bgnbd_churn_risk")
-RHYTHM_COLUMNS = ("order_gap_ratio", "days_since_order")
+RHYTHM_COLUMNS = ("days_since_order", "orders_per_month")
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,11 @@ def fit_btyd(dataset: Dataset, recipe: Recipe, **options: Any) -> LinearScorer:
 
 
 def fit_rhythm(dataset: Dataset, recipe: Recipe, **options: Any) -> LinearScorer:
-    """Fit on the silence, measured by the customer's own rhythm, alone."""
-    return _fit_on_first(RHYTHM_COLUMNS, dataset, recipe, options)
+    """Fit on the silence and the customer's own pace of orders: in logs, silence by own rhythm.
+
+    Unlike the ratio to the own usual gap, the pace is known of one-time buyers too.
+    """
+    return fit_linear(dataset, replace(recipe, linear=LinearRecipe(1.0, RHYTHM_COLUMNS)), **options)
 
 
 def load_linear(

@@ -16,6 +16,7 @@ from scipy import special
 
 from churnguard.errors import BundleMismatch, SchemaError
 from churnguard.training.calibration import Calibration
+from churnguard.training.choice import Choice
 from churnguard.training.interval import IntervalTable
 from churnguard.training.scorers import Scorer, load_scorer
 
@@ -39,12 +40,15 @@ class TrainedModel:
         From raw to calibrated.
     table : IntervalTable
         Bounds by margin.
+    choice : Choice or None
+        Which learners have a say, and why; None where the recipe named one.
     """
 
     names: tuple[str, ...]
     scorer: Scorer
     calibration: Calibration
     table: IntervalTable
+    choice: Choice | None = None
 
     @property
     def calibration_id(self) -> str:
@@ -99,7 +103,12 @@ class TrainedModel:
     def save(self, folder: Path) -> None:
         """Write the model's files into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        scorer = {"format": 1, "names": list(self.names), "scorer": self.scorer.save(folder)}
+        scorer = {
+            "format": 1,
+            "names": list(self.names),
+            "scorer": self.scorer.save(folder),
+            "choice": self.choice.to_dict() if self.choice else None,
+        }
         _write(folder / SCORER_FILE, scorer)
         calibration = {
             "format": 1,
@@ -135,11 +144,13 @@ def load_model(folder: Path) -> TrainedModel:
                 "The bundle's model is of a newer format.", hint="Update ChurnGuard."
             )
         names = tuple(str(name) for name in scorer["names"])
+        choice = scorer.get("choice")
         return TrainedModel(
             names=names,
             scorer=load_scorer(folder, scorer["scorer"], names),
             calibration=Calibration.from_dict(calibration["map"]),
             table=IntervalTable.from_dict(calibration["intervals"]),
+            choice=Choice.from_dict(choice) if choice else None,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BundleMismatch(f"The bundle's model cannot be read: {error}.") from error

@@ -113,6 +113,22 @@ class LinearRecipe:
 
 
 @dataclass(frozen=True)
+class ChoiceRecipe:
+    """How the learner is chosen where the kind is ``auto``.
+
+    Attributes
+    ----------
+    kinds : tuple of str
+        Learners to weigh.
+    prior_sd : float
+        How far weights may stray without evidence from giving the simple learner all the say.
+    """
+
+    kinds: tuple[str, ...] = ("rhythm", "btyd", "linear", "boosted")
+    prior_sd: float = 0.4
+
+
+@dataclass(frozen=True)
 class CalibrationRecipe:
     """How margins become probabilities.
 
@@ -192,7 +208,7 @@ class NeedsRecipe:
         Mature cutoffs.
     """
 
-    customers: int = 100
+    customers: int = 40
     churned: int = 40
     stayed: int = 40
     cutoffs: int = 2
@@ -238,22 +254,23 @@ class Recipe:
     Attributes
     ----------
     kind : str
-        The learner: a name of ``training.scorers.KINDS``.
+        The learner: a name of ``training.scorers.KINDS``; ``auto`` weighs several by evidence.
     seed : int
         Where all randomness starts.
 
     Examples
     --------
     >>> Recipe().kind, Recipe().boosted.leaves
-    ('boosted', 4)
+    ('auto', 4)
     """
 
-    kind: str = "boosted"
+    kind: str = "auto"
     seed: int = 1
     cutoffs: CutoffRecipe = field(default_factory=CutoffRecipe)
     signals: SignalRecipe = field(default_factory=SignalRecipe)
     boosted: BoostedRecipe = field(default_factory=BoostedRecipe)
     linear: LinearRecipe = field(default_factory=LinearRecipe)
+    choice: ChoiceRecipe = field(default_factory=ChoiceRecipe)
     calibration: CalibrationRecipe = field(default_factory=CalibrationRecipe)
     interval: IntervalRecipe = field(default_factory=IntervalRecipe)
     treatment: TreatmentRecipe = field(default_factory=TreatmentRecipe)

@@ -64,12 +64,14 @@ class Kind:
 _LINEAR = "churnguard.training.linear"
 
 KINDS: Mapping[str, Kind] = {
+    "auto": Kind("churnguard.training.blend", "fit_auto", "load_auto"),
     "boosted": Kind("churnguard.training.boosted", "fit_boosted", "load_boosted"),
     "linear": Kind(_LINEAR, "fit_linear", "load_linear"),
     "btyd": Kind(_LINEAR, "fit_btyd", "load_linear"),
     "rhythm": Kind(_LINEAR, "fit_rhythm", "load_linear"),
 }
-"""Every kind of learner by name, from the one that needs most data to the one that needs least."""
+"""Every kind of learner by name: ``auto`` is a weighted sum of the others by evidence; they stand
+from the one that needs most data to the one that needs least."""
 
 
 def fit_scorer(

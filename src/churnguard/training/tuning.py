@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from churnguard.clock import from_us, iso
 from churnguard.errors import NotEnoughHistory, RecipeError, TrainingError
+from churnguard.training.choice import AUTO
 from churnguard.training.dataset import Dataset, Mask
 from churnguard.training.folds import Fold, customer_fold
 from churnguard.training.metrics import log_loss
@@ -33,6 +34,7 @@ Values = Mapping[str, Any]
 TIMES = 4
 CUSTOMER_FOLDS = 2
 
+_RICHEST = "boosted"
 _VERSION = 1
 _STARTUP_TRIALS = 8
 
@@ -216,6 +218,18 @@ def tune(
     TrainingError
         If Optuna is not installed.
     """
+    if recipe.kind == AUTO:  # the richest learner has most to tune; weights follow by evidence
+        told = replace(recipe, kind=_RICHEST)
+        found = tune(
+            dataset,
+            told,
+            trials=trials,
+            before_us=before_us,
+            file=file,
+            threads=threads,
+            progress=progress,
+        )
+        return replace(found, recipe=replace(found.recipe, kind=AUTO))
     if recipe.kind not in SPACES:
         raise RecipeError(
             f"There is nothing to tune in a recipe of the kind '{recipe.kind}'.",

@@ -1,0 +1,302 @@
+"""How much say each learner gets: judged on rows that it did not learn from, simple ones first.
+
+The weights are those of a logistic regression on the learners' cross-fitted margins, at their most
+probable values under a prior that gives the simple learner all the say. The likelihood counts
+customers, not rows, so few customers leave the prior where it is and many overrule it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize, special
+
+from churnguard.errors import RecipeError
+from churnguard.training.blend import BlendScorer
+from churnguard.training.calibration import calibrate
+from churnguard.training.crossfit import cross_fit
+from churnguard.training.dataset import Dataset
+from churnguard.training.metrics import row_log_loss
+from churnguard.training.recipe import Recipe
+from churnguard.training.scorers import KINDS, Scorer, cutoff_levels, fit_scorer
+
+Floats = NDArray[np.float64]
+
+AUTO = "auto"
+SIMPLE = ("rhythm", "btyd")
+"""Learners of one or two numbers: they need no evidence, and the better has the first say."""
+
+WORDS: Mapping[str, str] = {
+    "rhythm": "the own-rhythm rule",
+    "btyd": "the lifetime model",
+    "linear": "the linear model",
+    "boosted": "boosted trees",
+}
+"""What a person calls each kind of learner."""
+
+_LEAST_WEIGHT = 0.02
+_LARGEST_WEIGHT = 3.0
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One learner, judged on rows that it did not learn from.
+
+    Attributes
+    ----------
+    kind : str
+        A name of ``training.scorers.KINDS``.
+    log_loss : float
+        Mean over the rows, each learner with a slope of its own and a level for each cutoff.
+    difference, noise : float
+        Its log loss less that of the simple learner, and the standard error of this difference,
+        customers being what is drawn.
+    slope : float
+        What its margins are multiplied by, so that they neither exaggerate nor understate.
+    weight : float
+        Its weight in the sum of those margins; 0 where it has no say.
+    """
+
+    kind: str
+    log_loss: float
+    difference: float
+    noise: float
+    slope: float
+    weight: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which learners have a say, and why.
+
+    Attributes
+    ----------
+    simple : str
+        The learner that has all the say where there is little evidence.
+    candidates : tuple of Candidate
+        All that were judged, the simple ones first.
+    log_loss : float
+        Of the weighted sum, on the same rows.
+    mean_rate_log_loss : float
+        Of telling every customer the mean rate.
+    rows, customers : int
+        What they were judged on.
+    passed_over : mapping of str to str
+        Learners that could not be fitted, and why.
+    """
+
+    simple: str
+    candidates: tuple[Candidate, ...]
+    log_loss: float
+    mean_rate_log_loss: float
+    rows: int
+    customers: int
+    passed_over: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """Weights of those that have a say, the simple one first."""
+        return {one.kind: one.weight for one in self.candidates if one.weight}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values."""
+        candidates = [asdict(one) for one in self.candidates]
+        return {**self.__dict__, "candidates": candidates, "passed_over": dict(self.passed_over)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Choice:
+        """Read what :meth:`to_dict` returned."""
+        candidates = tuple(Candidate(**one) for one in values["candidates"])
+        return cls(**{**values, "candidates": candidates})
+
+    def to_text(self) -> str:
+        """Return a sentence or two for a person."""
+        total = sum(self.weights.values())
+        shares = {WORDS.get(k, k): w / total for k, w in self.weights.items()}
+        said = ", ".join(f"{share:.0%} {name}" for name, share in shares.items())
+        said = next(iter(shares)) + " alone" if len(shares) == 1 else said
+        richer = [one for one in self.candidates if one.kind not in SIMPLE]
+        against = "; ".join(
+            f"{WORDS.get(one.kind, one.kind)} {one.difference:+.4f} (noise {one.noise:.4f})"
+            for one in richer
+        )
+        return (
+            f"learner by evidence: {said}. Log loss {self.log_loss:.4f} on {self.customers:,} "
+            f"customers that it had not seen; the mean rate has {self.mean_rate_log_loss:.4f}"
+            + (f"; against {WORDS[self.simple]}: {against}" if against else "")
+        )
+
+
+def choose(
+    known: Dataset, recipe: Recipe, *, until_us: int, threads: int = 2
+) -> tuple[Choice, Floats]:
+    """Weigh the recipe's learners.
+
+    Parameters
+    ----------
+    known : Dataset
+        Mature rows; nothing else is looked at.
+    recipe : Recipe
+        ``choice`` names the learners and says how much evidence moves the weights.
+    until_us : int
+        The instant for which a model is wanted, microseconds UTC.
+    threads : int
+        Folds fitted at the same time.
+
+    Returns
+    -------
+    Choice
+        The weights with their evidence.
+    ndarray of float64, shape (n,)
+        Cross-fitted raw margins of the weighted sum.
+
+    Raises
+    ------
+    RecipeError
+        If none of the learners can be fitted to these rows.
+    """
+    margins, slopes, passed_over = _judged(known, recipe, until_us=until_us, threads=threads)
+    kinds = list(margins)
+    losses = {kind: _losses(known, margins[kind]) for kind in kinds}
+    simple = _simple(losses)
+    prior = np.array([float(kind == simple) for kind in kinds])
+    columns = np.column_stack([margins[kind] for kind in kinds])
+    weights = _weights(columns, known, prior, sd=recipe.choice.prior_sd)
+    blended = np.asarray(columns @ weights)
+    choice = Choice(
+        simple=simple,
+        candidates=tuple(
+            Candidate(
+                kind,
+                float(losses[kind].mean()),
+                *_compared(losses[kind] - losses[simple], known),
+                slope=slopes[kind],
+                weight=float(weight),
+            )
+            for kind, weight in zip(kinds, weights, strict=True)
+        ),
+        log_loss=float(_losses(known, blended).mean()),
+        mean_rate_log_loss=float(_losses(known, np.zeros(len(known))).mean()),
+        rows=len(known),
+        customers=len(np.unique(known.customer_ids)),
+        passed_over=passed_over,
+    )
+    return choice, blended
+
+
+def fit_chosen(
+    choice: Choice,
+    dataset: Dataset,
+    recipe: Recipe,
+    *,
+    seeds: int | None = None,
+    threads: int = 2,
+) -> Scorer:
+    """Fit the learners that have a say on the whole dataset, and add them up.
+
+    Parameters
+    ----------
+    choice : Choice
+        From :func:`choose`.
+    dataset : Dataset
+        All of it is learned from.
+    recipe : Recipe
+        How each learner is fitted.
+    seeds : int, optional
+        Models to average, where fewer than the recipe's will do.
+    threads : int
+        Parts fitted at the same time; the result does not depend on it.
+    """
+    return BlendScorer(
+        tuple(
+            (
+                one.weight * one.slope,
+                fit_scorer(dataset, replace(recipe, kind=one.kind), seeds=seeds, threads=threads),
+            )
+            for one in choice.candidates
+            if one.weight
+        )
+    )
+
+
+def _judged(
+    known: Dataset, recipe: Recipe, *, until_us: int, threads: int
+) -> tuple[dict[str, Floats], dict[str, float], dict[str, str]]:
+    """Return cross-fitted margins and slopes by learner, and why others are passed over."""
+    margins: dict[str, Floats] = {}
+    slopes: dict[str, float] = {}
+    passed_over: dict[str, str] = {}
+    for kind in _kinds(recipe):
+        try:
+            raw = cross_fit(known, replace(recipe, kind=kind), threads=threads)
+        except RecipeError as error:
+            passed_over[kind] = error.message
+            continue
+        slopes[kind] = calibrate(raw, known, recipe, until_us=until_us).slope
+        margins[kind] = slopes[kind] * raw
+    if not margins:
+        raise RecipeError(
+            "None of the recipe's learners can be fitted: " + " ".join(passed_over.values()),
+            hint="Name others under [choice] kinds.",
+        )
+    return margins, slopes, passed_over
+
+
+def _kinds(recipe: Recipe) -> list[str]:
+    """Return the learners to judge, from the one that needs least data to the one most."""
+    unknown = [kind for kind in recipe.choice.kinds if kind not in KINDS or kind == AUTO]
+    if unknown:
+        raise RecipeError(
+            f"The key 'choice.kinds' of the recipe names no learner: '{unknown[0]}'.",
+            hint=f"There is {', '.join(kind for kind in KINDS if kind != AUTO)}.",
+        )
+    return [kind for kind in reversed(list(KINDS)) if kind in recipe.choice.kinds]
+
+
+def _simple(losses: Mapping[str, Floats]) -> str:
+    """Return the better of the simple learners, or the first learner where there is none."""
+    there = [kind for kind in SIMPLE if kind in losses] or list(losses)[:1]
+    return min(there, key=lambda kind: float(losses[kind].mean()))
+
+
+def _losses(known: Dataset, margins: Floats) -> Floats:
+    """Return each row's log loss, with a level for each cutoff."""
+    return row_log_loss(known.y, np.asarray(special.expit(cutoff_levels(known, margins))))
+
+
+def _compared(difference: Floats, known: Dataset) -> tuple[float, float]:
+    """Return the mean of a difference and its standard error, by customer."""
+    _, places = np.unique(known.customer_ids, return_inverse=True)
+    mean = float(difference.mean())
+    each = np.bincount(places, difference - mean)
+    return mean, float(np.sqrt((each**2).sum()) / len(difference))
+
+
+def _weights(columns: Floats, known: Dataset, prior: Floats, *, sd: float) -> Floats:
+    """Return the most probable weights, 0 or more, with a free level for each cutoff."""
+    cutoffs, places = np.unique(known.cutoffs, return_inverse=True)
+    count = len(prior)
+    # Rows of one customer at several cutoffs tell the same story: customers are what counts.
+    share = len(np.unique(known.customer_ids)) / len(known)
+
+    def negative(theta: Floats) -> tuple[float, Floats]:
+        off = (theta[:count] - prior) / sd
+        margins = columns @ theta[:count] + theta[count:][places]
+        told = np.logaddexp(0.0, margins).sum() - known.y @ margins
+        error = share * (special.expit(margins) - known.y)
+        slope = np.concatenate([columns.T @ error + off / sd, np.bincount(places, error)])
+        return float(share * told + (off**2).sum() / 2), slope
+
+    found = optimize.minimize(
+        negative,
+        np.concatenate([prior, np.zeros(len(cutoffs))]),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0.0, _LARGEST_WEIGHT)] * count + [(-8.0, 8.0)] * len(cutoffs),
+    )
+    weights = np.where(found.x[:count] < _LEAST_WEIGHT, 0.0, found.x[:count])
+    return np.asarray(weights if weights.any() else prior)
