@@ -108,7 +108,7 @@ def test_too_thin_data_are_refused_with_counts(make_dataset, quick):
     data = make_dataset(customers=30, cutoffs=3)
     with pytest.raises(NotEnoughHistory) as caught:
         fit(data, quick, until_us=until(data))
-    assert "30 customers (needed: 100)" in caught.value.message
+    assert "30 customers (needed: 40)" in caught.value.message
     assert caught.value.hint
 
 
