@@ -29,7 +29,7 @@ from churnguard.jobs.drift_look import (
 )
 from churnguard.jobs.ports import Progress, Shop, silent
 from churnguard.jobs.snapshots import History, Snapshots, read_history, take_snapshots
-from churnguard.jobs.watch_book import WatchBook
+from churnguard.jobs.watch_book import LOOKS, WatchBook
 from churnguard.labels import label_named
 from churnguard.policy.value import expected_values
 from churnguard.project.layout import Layout
@@ -44,7 +44,7 @@ from churnguard.training.recipe import Recipe
 
 Floats = NDArray[np.float64]
 
-BOOK = "watch.jsonl"
+BOOK = LOOKS
 
 
 @dataclass(frozen=True)
@@ -332,6 +332,7 @@ def _entry(report: DriftReport, threshold: float) -> dict[str, Any]:
         "threshold": threshold,
         "horizon_days": report.horizon_days,
         "drifted": [one.name for one in report.drifted],
+        "ratios": {one.name: round(one.ratio, 4) for one in report.compared},
         "expected": {name: one.to_dict() for name, one in report.expected.items()},
     }
 

@@ -13,6 +13,9 @@ from typing import Any
 
 Entry = Mapping[str, Any]
 
+LOOKS = "watch.jsonl"
+"""The file of the looks for drift, in the project's data folder."""
+
 
 class WatchBook:
     """A file of entries, each under a key.

@@ -11,8 +11,8 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -25,10 +25,21 @@ _SOUND_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class AccessLog:
-    """Name, time and log each request; answer errors that got this far."""
+    """Name, time and log each request; answer errors that got this far.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Parameters
+    ----------
+    app : ASGI application
+        What answers.
+    observe : callable, optional
+        Told method, route, status and seconds of each request.
+    """
+
+    def __init__(
+        self, app: ASGIApp, observe: Callable[[str, str, int, float], None] | None = None
+    ) -> None:
         self.app = app
+        self.observe = observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request, from its first byte to its line in the log."""
@@ -54,24 +65,27 @@ class AccessLog:
                 response = answer(Request(scope), problem_of(error))
                 await response(scope, receive, send_named)
         finally:
-            access.info("request", extra={"facts": _facts(scope, status, started)})
+            self._tell(scope, status, time.perf_counter() - started)
+
+    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+        route = scope.get("route")
+        name = str(getattr(route, "path_format", None) or getattr(route, "path", "unmatched"))
+        if self.observe is not None:
+            self.observe(scope["method"], name, status, seconds)
+        facts = {
+            "request_id": scope["churnguard.request_id"],
+            "method": scope["method"][:10],
+            "route": name,
+            "status": status,
+            "duration_ms": round(seconds * 1000, 3),
+        }
+        access.info("request", extra={"facts": facts})
 
 
 def _request_id(scope: Scope) -> str:
     """Return the caller's own id for the request if it is sound, else a new one."""
     given = Headers(scope=scope).get("x-request-id", "")
     return given if _SOUND_ID.fullmatch(given) else uuid.uuid4().hex
-
-
-def _facts(scope: Scope, status: int, started: float) -> dict[str, Any]:
-    route = scope.get("route")
-    return {
-        "request_id": scope["churnguard.request_id"],
-        "method": scope["method"][:10],
-        "route": getattr(route, "path_format", None) or getattr(route, "path", "unmatched"),
-        "status": status,
-        "duration_ms": round((time.perf_counter() - started) * 1000, 3),
-    }
 
 
 class JsonLines(logging.Formatter):

@@ -8,9 +8,11 @@ from fastapi import FastAPI
 
 from churnguard import __version__
 from churnguard.jobs.ports import Shop
+from churnguard.project.settings import Settings
 from churnguard.serving import (
     actions,
     at_risk,
+    events,
     health,
     model,
     problems,
@@ -22,9 +24,14 @@ from churnguard.serving.access_log import AccessLog
 from churnguard.serving.auth import KeyRing
 from churnguard.serving.desk import mount_desk
 from churnguard.serving.door import Champion, Door, Scorer
+from churnguard.serving.events.bodies import MOST_BYTES
 from churnguard.serving.headers import SecurityHeaders
 from churnguard.serving.limits import LARGEST_BODY, LOOPBACK, BodyLimit, KnownHosts
+from churnguard.serving.metrics import CountedScorer, Metrics
+from churnguard.serving.overload import Overload
 from churnguard.serving.polling import lifespan_of
+from churnguard.serving.rate_limits import Budgets, Policy
+from churnguard.serving.slow_clients import SlowClients
 
 _ABOUT = """
 Which customers of an online shop are drifting away, why, and what is worth doing about it.
@@ -82,20 +89,33 @@ def create_app(
         redirect_slashes=False,
         lifespan=lifespan_of(champion, seconds=poll_seconds),
     )
-    app.state.door = Door(shop, champion, scorer or _real_scorer(shop))
+    metrics = app.state.metrics = Metrics(shop, champion)
+    app.state.metrics_open = open_desk
+    scorer = CountedScorer(scorer or _real_scorer(shop), metrics)
+    app.state.door = Door(shop, champion, scorer)
     app.state.keys = KeyRing(shop)
-    for room in (scores, at_risk, actions, webhooks, model, health, reference):
+    app.state.budgets = Budgets(_policies(shop.settings))
+    for room in (events, scores, at_risk, actions, webhooks, model, health, reference):
         app.include_router(room.router)
     webhooks.describe_webhooks(app)
     mount_desk(app, app.state.door, open_desk=open_desk, session_key=session_key)
     problems.install(app)
     hosts = allowed_hosts or (LOOPBACK if open_desk else ("*",))
     # The last one added is the outermost.
-    app.add_middleware(BodyLimit, largest=largest_body)
+    app.add_middleware(BodyLimit, largest=largest_body, larger={"/v1/events": MOST_BYTES})
+    app.add_middleware(SlowClients)
     app.add_middleware(KnownHosts, hosts=hosts)
     app.add_middleware(SecurityHeaders)
-    app.add_middleware(AccessLog)
+    app.add_middleware(AccessLog, observe=metrics.observe)
+    app.add_middleware(Overload, most=shop.settings.requests_at_once, refused=metrics.refused)
     return app
+
+
+def _policies(settings: Settings) -> list[Policy]:
+    return [
+        Policy("default", settings.requests_per_minute, "requests"),
+        Policy("events", settings.events_per_minute, "events"),
+    ]
 
 
 def _real_scorer(shop: Shop) -> Scorer:

@@ -20,8 +20,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from churnguard import errors
-from churnguard.serving.auth import NotAuthenticated, ScopeMissing
+from churnguard.serving.auth import NotAuthenticated, ScopeMissing, TooManyTries
+from churnguard.serving.group_commit import WriterBusy
 from churnguard.serving.idempotency import KeyMissing, KeyReused, StillRunning
+from churnguard.serving.rate_limits import RateLimited
 
 logger = logging.getLogger("churnguard.serving")
 
@@ -35,10 +37,15 @@ TABLE: Mapping[type[Exception], tuple[int, str, str]] = {
     errors.DecisionNotFound: (404, "decision-not-found", "The shop has no such decision"),
     StillRunning: (409, "still-running", "The first such request is still running"),
     KeyReused: (422, "idempotency-key-reused", "The key was used for another request"),
+    errors.RowNotFound: (404, "row-not-found", "The quarantine has no such row"),
     errors.EndpointNotFound: (404, "webhook-not-found", "The shop has no such webhook endpoint"),
+    RateLimited: (429, "rate-limited", "The quota of the API key is spent"),
+    TooManyTries: (429, "too-many-tries", "Too many wrong API keys were sent"),
     errors.DataError: (422, "data-unusable", "The data cannot be used as it is"),
     errors.ModelNotFound: (503, "no-model", "There is no model that could answer"),
     errors.BundleMismatch: (503, "model-unusable", "The model cannot be used"),
+    errors.StoreFull: (507, "store-full", "The store has no space left"),
+    WriterBusy: (503, "writer-busy", "Too many events wait to be stored"),
     errors.StoreError: (503, "store-unavailable", "The store cannot answer"),
     errors.ChurnGuardError: (500, "internal-error", "Something went wrong on our side"),
 }
@@ -47,12 +54,15 @@ TABLE: Mapping[type[Exception], tuple[int, str, str]] = {
 _SLUGS = {
     404: ("no-such-route", "There is no such route"),
     405: ("method-not-allowed", "The route does not take this method"),
+    408: ("too-slow", "The request took too long to come in"),
     413: ("body-too-large", "The body is too large"),
+    415: ("media-type", "The body is of a kind that is not taken"),
     421: ("wrong-host", "This server does not answer for that host"),
     422: ("invalid-fields", "Some fields cannot be used"),
     503: ("not-ready", "Not ready"),
 }
-_TOLD = {"no-model", "not-ready"}  # what is missing here is the caller's to know
+_TOLD = {"no-model", "not-ready", "store-full", "writer-busy"}
+"""What is missing here is the caller's to know."""
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -236,6 +246,7 @@ def install(app: FastAPI) -> None:
 
     def described() -> dict[str, Any]:
         openapi = plain()
+        _add_refusals(openapi)
         openapi["components"]["schemas"] |= _schemas()
         return openapi
 
@@ -249,6 +260,16 @@ def install(app: FastAPI) -> None:
 
     for kind in (errors.ChurnGuardError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, handle)
+
+
+def _add_refusals(openapi: Mapping[str, Any]) -> None:
+    """Describe what every call with a key may answer: too much, or too busy."""
+    wait = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+    for operations in openapi["paths"].values():
+        for operation in operations.values():
+            if "security" in operation:
+                for code, refusal in problem_responses(429, 503).items():
+                    operation["responses"].setdefault(str(code), {**refusal, "headers": wait})
 
 
 def _schemas() -> dict[str, Any]:

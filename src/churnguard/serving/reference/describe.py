@@ -76,7 +76,9 @@ def _call(path: str, method: str, operation: Mapping[str, Any], schemas: Mapping
         open_to_all="security" not in operation,
         parameters=tuple(_parameter(item) for item in operation.get("parameters", ())),
         request=_example(operation.get("requestBody", {}), schemas),
-        response=_example(responses.get("200", {}), schemas),
+        response=_example(
+            next((told for code, told in responses.items() if code < "300"), {}), schemas
+        ),
         statuses=tuple((code, answer["description"]) for code, answer in responses.items()),
     )
 
