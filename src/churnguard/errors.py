@@ -145,6 +145,10 @@ class DecisionNotFound(StoreError):
     """The shop has no such decision, so no outcome can be reported to it."""
 
 
+class RowNotFound(StoreError):
+    """The quarantine has no such row."""
+
+
 class EndpointNotFound(StoreError):
     """The shop has no such webhook endpoint."""
 
