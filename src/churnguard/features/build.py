@@ -19,6 +19,7 @@ from churnguard.events.timeline import Timeline
 from churnguard.features import kernel
 from churnguard.features.catalogue import Catalogue
 from churnguard.features.population import Population
+from churnguard.features.questions import MOST_ROWS
 from churnguard.features.rows import Rows
 from churnguard.features.tracks import Tracks
 
@@ -27,7 +28,6 @@ Codes = NDArray[np.int32]
 
 BLOCK_ROWS = 65_536
 _LATE_ROWS = 4_096
-_FEW_ROWS = 64
 _PART_EVENTS = 1_048_576
 
 
@@ -159,7 +159,7 @@ class _Work:
         own = self.order[part]
         customers, cutoffs = self.customers[own], self.cutoffs[own]
         first, last = int(customers[0]), int(customers[-1]) + 1
-        tracks = Tracks(self.timeline.part(first, last))
+        tracks = Tracks.of(self.timeline.part(first, last))
         customers -= np.int32(first)
         for start in range(0, len(own), BLOCK_ROWS):
             block = slice(start, start + BLOCK_ROWS)
@@ -171,13 +171,15 @@ class _Work:
                 self._fill(known, np.arange(len(rows), dtype=np.int32), cutoffs[rows], own[rows])
 
     def _fill(self, tracks: Tracks, customers: Codes, cutoffs: Ints, places: Ints) -> None:
+        if len(places) <= MOST_ROWS and len(tracks.timeline.customer_ids) == 1:
+            answers = self.catalogue.questions.answers(tracks, cutoffs)
+            rows = Rows(tracks, customers, cutoffs, population=self.population, answers=answers)
+            columns = [found.column(rows) for found in self.catalogue.signals]
+            self.values[:, places] = np.reshape(columns, (len(columns), len(places)))
+            return
         rows = Rows(tracks, customers, cutoffs, population=self.population)
-        few = len(places) <= _FEW_ROWS  # for which the call costs more than the work
         for column, found in zip(self.values, self.catalogue.signals, strict=True):
-            if few:
-                column[places] = found.column(rows)
-            else:
-                kernel.put(column, places, found.column(rows))
+            kernel.put(column, places, found.column(rows))
 
 
 def _parts(timeline: Timeline, customers: Codes, order: Ints) -> list[slice]:

@@ -16,6 +16,9 @@ from churnguard.events.timeline import MISSING, Timeline
 from churnguard.features.derived import DerivedEvents, derived_events, in_order
 
 Ints = NDArray[np.int64]
+Codes = NDArray[np.int32]
+
+_GONE = int(MISSING)
 
 CART_TIMEOUT_US = DAY_US
 """How long after the last item without an order a cart counts as abandoned."""
@@ -62,21 +65,40 @@ def _moves(timeline: Timeline) -> tuple[Ints, Ints]:
     Rows: customer, cart, instant, 1 for out, signed money, signed units, product; at one instant
     what goes in comes first.
     """
-    tracks = timeline.track("product_added"), timeline.track("product_removed")
-    there = len(tracks[0])
-    moves = np.empty((7, there + len(tracks[1])), dtype=np.int64)
-    for takes, part in enumerate((moves[:, :there], moves[:, there:])):
-        track = tracks[takes]
-        part[0], part[1], part[2] = track.customer, track.read("cart_id"), track.occurred
-        part[3], part[6] = takes, track.read("product_id")
-        for place, name, other in ((4, "value", 0), (5, "quantity", 1)):
-            numbers = track.read(name)
-            part[place] = np.where(numbers == MISSING, other, numbers)
-    moves[4:6, there:] *= -1
+    added, removed = timeline.track("product_added"), timeline.track("product_removed")
+    moves = np.empty((7, len(added) + len(removed)), dtype=np.int64)
+    for takes, track, part in (
+        (0, added, slice(len(added))),
+        (1, removed, slice(len(added), None)),
+    ):
+        numbers = track.read("value"), track.read("quantity")
+        words = track.read("cart_id"), track.read("product_id")
+        _write(moves[:, part], takes, (track.offsets, track.occurred), numbers, words)
     group = moves[0] * (int(moves[1].max(initial=0)) + 2) + moves[1]
-    if there == moves.shape[1]:  # a track is in the order of time already
+    if len(removed) == 0:  # a track is in the order of time already
         return moves, np.argsort(group, kind="stable")
     return moves, np.lexsort((moves[3], moves[2], group))
+
+
+@compiled
+def _write(
+    moves: Ints,
+    takes: int,
+    events: tuple[Ints, Ints],
+    numbers: tuple[Ints, Ints],
+    words: tuple[Codes, Codes],
+) -> None:
+    """Write one track's moves: money is 0 and units are 1 where they are not told."""
+    offsets, occurred = events
+    sign = -1 if takes else 1
+    for customer in range(len(offsets) - 1):
+        for place in range(offsets[customer], offsets[customer + 1]):
+            value, units = numbers[0][place], numbers[1][place]
+            moves[0, place], moves[1, place] = customer, words[0][place]
+            moves[2, place], moves[3, place] = occurred[place], takes
+            moves[4, place] = sign * (value if value != _GONE else 0)
+            moves[5, place] = sign * (units if units != _GONE else 1)
+            moves[6, place] = words[1][place]
 
 
 @compiled

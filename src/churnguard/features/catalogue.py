@@ -16,6 +16,7 @@ from typing import Any
 
 from churnguard.errors import BundleMismatch, CatalogueError
 from churnguard.features import families as families_room
+from churnguard.features.questions import Questions
 from churnguard.features.signal import Definition, Signal, definitions_of, refuse_bad_name
 from churnguard.features.units import Language, Unit
 
@@ -99,6 +100,11 @@ class Catalogue:
     def units(self) -> Mapping[str, Unit]:
         """Return the unit of each signal."""
         return {found.name: found.unit for found in self.signals}
+
+    @cached_property
+    def questions(self) -> Questions:
+        """Return everything its signals ask of one customer."""
+        return Questions.of(self.signals)
 
     def __len__(self) -> int:
         return len(self.signals)

@@ -217,7 +217,7 @@ def latest_received(received: Ints, offsets: Ints) -> Ints:
 
 
 @compiled
-def previous_places(codes: Codes, offsets: Ints) -> Ints:
+def previous_places(codes: Codes | Ints, offsets: Ints) -> Ints:
     """Return the place of the customer's event before with the same word, -1 for the first.
 
     A missing word is no word: its place before is set past every window, so it never counts.

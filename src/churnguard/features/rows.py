@@ -7,24 +7,38 @@ a row, NaN where there is nothing to say.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from churnguard.clock import DAY_US
-from churnguard.events.sorting import first_at
 from churnguard.events.timeline import MISSING
 from churnguard.features import kernel
 from churnguard.features.population import Population
 from churnguard.features.tracks import PreparedTrack, Tracks, scale
+from churnguard.features.windows import Windows
 
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
 Floats = NDArray[np.float64]
 _Made = TypeVar("_Made")
+Three = tuple[Floats, Floats, Floats]
+
+Step = tuple[str, str, float | str]
+"""How events are narrowed: ``where``, ``known``, ``first_of`` or ``visits``; by what; to what."""
+
+Path = tuple[str | Step, ...]
+"""The kind of event, and the steps by which it was narrowed."""
+
+Question = tuple[str, str, float | None, float, int]
+"""What is asked of a path: a method of :class:`~churnguard.features.windows.Windows`, and its
+arguments."""
+
+Answers = Mapping[Path, Mapping[Question, Any]]
+_NOTHING: Mapping[Question, Any] = {}
 
 NEVER = int(MISSING)
 """The instant of something that has not happened; before every other instant."""
@@ -45,6 +59,8 @@ class Rows:
         Microseconds UTC.
     population : Population, optional
         What was fitted over all customers.
+    answers : mapping of Path to mapping of Question, optional
+        Answers that are known already: see :mod:`churnguard.features.questions`.
     """
 
     def __init__(
@@ -54,12 +70,14 @@ class Rows:
         cutoffs: Ints,
         *,
         population: Population | None = None,
+        answers: Answers | None = None,
     ) -> None:
         self.customers = customers
         self.cutoffs = cutoffs
         self.following = customers + np.int32(1)
         self.population = population
         self.shape = customers.shape
+        self.answers: Answers = {} if answers is None else answers
         self._tracks = tracks
         self._events: dict[str, EventRows] = {}
         self._back: dict[float, Ints] = {}
@@ -89,7 +107,7 @@ class Rows:
     def events(self, name: str) -> EventRows:
         """Return one kind of event as the rows see it; ``cart_abandoned`` is derived."""
         if name not in self._events:
-            self._events[name] = EventRows(self, self._tracks.track(name))
+            self._events[name] = EventRows(self, (name,), lambda: self._tracks.track(name))
         return self._events[name]
 
 
@@ -100,17 +118,14 @@ class EventRows:
     the cutoff) or ``after`` (an instant a row, not included; from :meth:`last_at`).
     """
 
-    def __init__(self, rows: Rows, track: PreparedTrack) -> None:
+    def __init__(self, rows: Rows, path: Path, find: Callable[[], PreparedTrack]) -> None:
         self._rows = rows
-        self._track = track
-        self._bounds: dict[object, tuple[Ints, Ints]] = {}
+        self._path = path
+        self._find = find
+        self._answers = rows.answers.get(path, _NOTHING)
         self._narrower: dict[object, EventRows] = {}
         self._gaps: dict[object, Gaps] = {}
-        self._places: dict[int, Ints] = {}
         self._since: dict[int, Floats] = {}
-        self._first = track.offsets[rows.customers]
-        high = track.offsets[rows.following]
-        self._end = first_at(track.occurred, self._first, high, rows.cutoffs)
 
     def where(self, column: str, equals: float | str) -> EventRows:
         """Return only the events whose column holds a number or a word."""
@@ -118,33 +133,23 @@ class EventRows:
 
     def known(self, column: str) -> EventRows:
         """Return only the events whose column is not missing."""
-        return self._narrow(("known", column), lambda t: t.where_known(column))
+        return self._narrow(("known", column, 0), lambda t: t.where_known(column))
 
     def first_of(self, column: str) -> EventRows:
         """Return only the events whose word the customer's earlier ones did not hold."""
-        return self._narrow(("first_of", column), lambda t: t.where_first(column))
+        return self._narrow(("first_of", column, 0), lambda t: t.where_first(column))
 
     def visits(self, apart_days: float = 1.0) -> EventRows:
         """Return only the events that begin a visit, at least so long after the one before."""
-        return self._narrow(("visits", apart_days), lambda t: t.visits(apart_days))
-
-    def bounds(
-        self, days: float | None = None, *, until: float = 0.0, after: Ints | None = None
-    ) -> tuple[Ints, Ints]:
-        """Return first and last place (not included) of the window in the track, one a row."""
-        if after is not None:
-            return self._from(after + 1), self._end
-        if (days, until) not in self._bounds:
-            low = self._first if days is None else self._back(days)
-            self._bounds[days, until] = low, self._end if until == 0 else self._back(until)
-        return self._bounds[days, until]
+        return self._narrow(("visits", "", apart_days), lambda t: t.visits(apart_days))
 
     def count(
         self, days: float | None = None, *, until: float = 0.0, after: Ints | None = None
     ) -> Floats:
         """Return how many events there are in the window."""
-        low, high = self.bounds(days, until=until, after=after)
-        return kernel.window_count(low, high)
+        if after is not None:
+            return self._windows.count_after(after)
+        return self._ask(("count", "", days, until, 0))
 
     def sum(
         self,
@@ -155,92 +160,84 @@ class EventRows:
         after: Ints | None = None,
     ) -> Floats:
         """Return the sum of a column over the window; what is missing adds nothing."""
-        low, high = self.bounds(days, until=until, after=after)
-        return kernel.window_sum(self._track.sums(column), low, high, scale(column))
+        if after is not None:
+            return self._windows.sum_after(column, after)
+        return self._ask(("sum", column, days, until, 0))
 
     def mean(self, column: str, days: float | None = None, *, until: float = 0.0) -> Floats:
         """Return the mean of a column over the window, NaN where it has no number."""
-        low, high = self.bounds(days, until=until)
-        total = kernel.window_sum(self._track.sums(column), low, high, scale(column))
-        return ratio(total, kernel.window_sum(self._track.presence(column), low, high, 1))
+        total = self._ask(("sum", column, days, until, 0))
+        return ratio(total, self._ask(("present", column, days, until, 0)))
 
     def median(
         self, column: str, days: float | None = None, *, until: float = 0.0, skip_last: int = 0
     ) -> Floats:
         """Return the median of a column over the window, less its newest ``skip_last`` events."""
-        low, high = self.bounds(days, until=until)
-        high = np.maximum(high - skip_last, low) if skip_last else high
-        return kernel.window_median(self._track.column(column), low, high, scale(column))
+        return self._ask(("median", column, days, until, skip_last))
 
     def trend(self, column: str, days: float | None = None) -> Floats:
         """Return the slope of a column over time, as a share of its mean per 30 days."""
-        low, high = self.bounds(days)
-        return kernel.window_trend(self._track.occurred, self._track.column(column), low, high)
+        return self._ask(("trend", column, days, 0.0, 0))
 
     def distinct(self, column: str, days: float | None = None, *, until: float = 0.0) -> Floats:
         """Return how many different words a column holds in the window."""
-        low, high = self.bounds(days, until=until)
-        return kernel.window_distinct(self._track.previous(column), low, high)
+        return self._ask(("distinct", column, days, until, 0))
 
     def most_often(self, column: str, days: float | None = None, *, until: float = 0.0) -> Floats:
         """Return how many times the commonest word of a column occurs in the window."""
-        low, high = self.bounds(days, until=until)
-        return kernel.window_most_often(self._track.previous(column), low, high)
+        return self._ask(("most_often", column, days, until, 0))
 
     def streak(self, column: str, equals: float, days: float | None = None) -> Floats:
         """Return how many of the newest events in a row hold a number."""
-        low, high = self.bounds(days)
-        wanted = round(equals * scale(column))
-        return kernel.window_streak(self._track.column(column), low, high, wanted)
+        return self._ask(("streak", column, days, 0.0, round(equals * scale(column))))
 
     def gaps(self, days: float | None = None) -> Gaps:
         """Return the gaps between neighbouring events of the window."""
         if days not in self._gaps:
-            self._gaps[days] = Gaps(self._track.occurred, *self.bounds(days))
+            self._gaps[days] = Gaps(
+                lambda: cast("Three", self._ask(("gap_moments", "", days, 0.0, 0))),
+                lambda: cast("Three", self._ask(("gap_ranks", "", days, 0.0, 0))),
+            )
         return self._gaps[days]
 
     def last(self, column: str, nth: int = 1) -> Floats:
         """Return the number of the newest event (``nth=2``: the one before it)."""
-        return kernel.numbers_at(self._track.column(column), self._newest(nth), scale(column))
+        return self._ask(("last", column, None, 0.0, nth))
 
     def last_at(self, nth: int = 1) -> Ints:
         """Return the instant of the newest event, ``NEVER`` where there is none."""
-        return kernel.instants_at(self._track.occurred, self._newest(nth))
+        return cast("Ints", self._ask(("last_at", "", None, 0.0, nth)))
 
     def first_at(self, nth: int = 1) -> Ints:
         """Return the instant of the first event (``nth=2``: the second), ``NEVER`` if none."""
-        return kernel.instants_at(self._track.occurred, self._oldest(nth))
+        return cast("Ints", self._ask(("first_at", "", None, 0.0, nth)))
 
     def since_last(self, nth: int = 1) -> Floats:
         """Return days from the newest event (``nth=2``: the one before it) to the cutoff."""
         if nth not in self._since:
-            at = self._newest(nth)
-            self._since[nth] = kernel.days_since(self._track.occurred, at, self._rows.cutoffs)
+            self._since[nth] = self._ask(("since_last", "", None, 0.0, nth))
         return self._since[nth]
 
     def since_first(self) -> Floats:
         """Return days from the first event to the cutoff."""
-        return kernel.days_since(self._track.occurred, self._oldest(1), self._rows.cutoffs)
+        return self._ask(("since_first", "", None, 0.0, 1))
 
-    def _newest(self, nth: int) -> Ints:
-        if nth not in self._places:
-            self._places[nth] = kernel.places(self._end, self._first, nth)
-        return self._places[nth]
+    def _ask(self, question: Question) -> Floats:
+        answer: Floats | None = self._answers.get(question)
+        if answer is None:
+            answer = getattr(self._windows, question[0])(*question[1:])
+        return answer
 
-    def _oldest(self, nth: int) -> Ints:
-        place = self._first + (nth - 1)
-        return np.where(place < self._end, place, -1)
+    @cached_property
+    def _windows(self) -> Windows:
+        rows = self._rows
+        return Windows(self._find(), rows.customers, rows.cutoffs, back=rows.back)
 
-    def _back(self, days: float) -> Ints:
-        return self._from(self._rows.back(days))
-
-    def _from(self, instants: Ints) -> Ints:
-        return first_at(self._track.occurred, self._first, self._end, instants)
-
-    def _narrow(self, key: object, make: Callable[[PreparedTrack], PreparedTrack]) -> EventRows:
-        if key not in self._narrower:
-            self._narrower[key] = EventRows(self._rows, make(self._track))
-        return self._narrower[key]
+    def _narrow(self, step: Step, make: Callable[[PreparedTrack], PreparedTrack]) -> EventRows:
+        if step not in self._narrower:
+            path = (*self._path, step)
+            self._narrower[step] = EventRows(self._rows, path, lambda: make(self._find()))
+        return self._narrower[step]
 
 
 class Gaps:
@@ -248,14 +245,13 @@ class Gaps:
 
     Parameters
     ----------
-    occurred : ndarray of int64
-        Instants of a track.
-    low, high : ndarray of int64, shape (n,)
-        Each row's window in it.
+    moments, ranks : callable
+        Return :func:`kernel.gap_moments` and :func:`kernel.gap_ranks` of the window.
     """
 
-    def __init__(self, occurred: Ints, low: Ints, high: Ints) -> None:
-        self._window = occurred, low, high
+    def __init__(self, moments: Callable[[], Three], ranks: Callable[[], Three]) -> None:
+        self._find_moments = moments
+        self._find_ranks = ranks
 
     def count(self) -> Floats:
         """Return the number of gaps."""
@@ -290,12 +286,12 @@ class Gaps:
         return (silence - self.median()) / np.maximum(_NORMAL * self.spread(), 1.0)
 
     @cached_property
-    def _moments(self) -> tuple[Floats, Floats, Floats]:
-        return kernel.gap_moments(*self._window)
+    def _moments(self) -> Three:
+        return self._find_moments()
 
     @cached_property
-    def _ranks(self) -> tuple[Floats, Floats, Floats]:
-        return kernel.gap_ranks(*self._window)
+    def _ranks(self) -> Three:
+        return self._find_ranks()
 
 
 def ratio(above: NDArray[Any], below: NDArray[Any]) -> Floats:

@@ -137,16 +137,35 @@ class Tracks:
     def __init__(self, timeline: Timeline) -> None:
         self.timeline = timeline
         self._tracks: dict[str, PreparedTrack] = {}
+        self._derived: dict[str, DerivedEvents] = {}
+        self._made: dict[object, Any] = {}
+
+    @classmethod
+    def of(cls, timeline: Timeline) -> Tracks:
+        """Return the tracks of a timeline; those of one customer are kept with it."""
+        return timeline.once("tracks", cls) if len(timeline.customer_ids) == 1 else cls(timeline)
+
+    def once(self, key: object, make: Callable[[], _Made]) -> _Made:
+        """Return what is made from these tracks when first asked for, and kept with them."""
+        if key not in self._made:
+            self._made[key] = make()
+        made: _Made = self._made[key]
+        return made
 
     def track(self, event: str) -> PreparedTrack:
         """Return one kind of event, ``DERIVED`` ones included."""
         if event not in self._tracks:
             if event in DERIVED:
-                for name, found in DERIVED[event](self.timeline).items():
-                    self._tracks[name] = self._derived(found)
+                self._tracks[event] = _prepared_derived(self.derived(event))
             else:
                 self._tracks[event] = self._prepared(event)
         return self._tracks[event]
+
+    def derived(self, event: str) -> DerivedEvents:
+        """Return one kind of derived events, as it was derived."""
+        if event not in self._derived:
+            self._derived |= DERIVED[event](self.timeline)
+        return self._derived[event]
 
     def late(self, customers: Codes, cutoffs: Ints) -> NDArray[np.bool_]:
         """Mark rows that had late events: occurred before the cutoff, received at it or after."""
@@ -173,13 +192,14 @@ class Tracks:
         track = self.timeline.track(event)
         return PreparedTrack(track.offsets, track.occurred, read=track.read, code=track.code)
 
-    def _derived(self, found: DerivedEvents) -> PreparedTrack:
-        return PreparedTrack(
-            found.offsets,
-            found.occurred,
-            read=found.columns.__getitem__,
-            code=lambda _name, _word: -2,
-        )
+
+def _prepared_derived(found: DerivedEvents) -> PreparedTrack:
+    return PreparedTrack(
+        found.offsets,
+        found.occurred,
+        read=found.columns.__getitem__,
+        code=lambda _name, _word: -2,
+    )
 
 
 def scale(name: str) -> int:
