@@ -6,18 +6,25 @@ A bundle that cannot be verified or proven never replaces the one that serves.
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from churnguard.clock import iso
-from churnguard.errors import BundleMismatch, ChurnGuardError, ModelNotFound
+from churnguard.errors import BundleMismatch, ChurnGuardError, ModelNotFound, StoreUnavailable
+from churnguard.jobs.canary import prove_apart
 from churnguard.jobs.ports import LedgerEntry, Shop
 from churnguard.project.layout import Layout
 from churnguard.project.loader import load_own_signals
 from churnguard.scoring.bundle import Bundle, load_bundle
 from churnguard.scoring.score import ModelName
 from churnguard.scoring.signature import read_trusted
+
+RETRY_SECONDS = 30.0
+"""How long a refused bundle is left alone."""
 
 NO_CHAMPION_HINT = "Train one with 'churnguard train'."
 
@@ -72,21 +79,34 @@ def load_champion(shop: Shop, entry: LedgerEntry) -> LoadedChampion:
     Raises
     ------
     BundleMismatch
-        If the bundle cannot be verified or proven, or is of another label than the project.
+        If the bundle cannot be verified or proven, is another than the ledger names, or is of
+        another label than the project.
     ModelNotFound
         If its folder is gone.
     """
     layout = Layout(shop.root)
+    folder = bundle_folder(layout, entry)
+    load_own_signals(layout)
+    bundle = load_bundle(folder, read_trusted(layout.trust), digest=entry.bundle)
+    refuse_other_label(shop, bundle, entry.version)
+    return LoadedChampion(entry, bundle)
+
+
+def bundle_folder(layout: Layout, entry: LedgerEntry) -> Path:
+    """Return where the bundle of a ledger entry is.
+
+    Raises
+    ------
+    ModelNotFound
+        If it is not there.
+    """
     folder = layout.bundles / entry.bundle.removeprefix("sha256:")
     if not folder.is_dir():
         raise ModelNotFound(
             f"The bundle of version {entry.version} is not in bundles/.",
             hint=f"Bring it back with 'churnguard models promote {entry.version}'.",
         )
-    load_own_signals(layout)
-    bundle = load_bundle(folder, read_trusted(layout.trust))
-    refuse_other_label(shop, bundle, entry.version)
-    return LoadedChampion(entry, bundle)
+    return folder
 
 
 def refuse_other_label(shop: Shop, bundle: Bundle, version: str) -> None:
@@ -118,11 +138,16 @@ def champion_for(shop: Shop, as_of: datetime | None) -> LoadedChampion:
     ModelNotFound
         If there has never been a champion.
     """
+    return load_champion(shop, entry_for(shop, as_of))
+
+
+def entry_for(shop: Shop, as_of: datetime | None) -> LedgerEntry:
+    """Return the ledger's entry of the champion that :func:`champion_for` loads."""
     entries = shop.ledger.history()
     if not entries:
         raise ModelNotFound("There is no champion yet.", hint=NO_CHAMPION_HINT)
     fitting = (entry for entry in entries if as_of is None or entry.labels_through <= as_of)
-    return load_champion(shop, next(fitting, entries[0]))
+    return next(fitting, entries[0])
 
 
 class ChampionHolder:
@@ -132,12 +157,26 @@ class ChampionHolder:
     ----------
     shop : Shop
         An opened project.
+    canary : callable
+        Loads and proves a bundle apart from this process, or raises; asked before a bundle that is
+        new to this process replaces one that serves.
+    monotonic : callable
+        Seconds that only ever rise.
     """
 
-    def __init__(self, shop: Shop) -> None:
+    def __init__(
+        self,
+        shop: Shop,
+        *,
+        canary: Callable[[Layout, LedgerEntry], None] = prove_apart,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._shop = shop
+        self._canary = canary
+        self._monotonic = monotonic
         self._loaded: LoadedChampion | None = None
-        self._refused: int | None = None
+        self._proven: set[str] = set()
+        self._refused: tuple[int, float] | None = None
         self._refreshing = threading.Lock()
         self.error: str | None = None
 
@@ -152,18 +191,36 @@ class ChampionHolder:
         -------
         bool
             True if the champion was swapped. When a bundle is refused the old one goes on serving,
-            ``error`` says why, and the same ledger entry is not tried again.
+            ``error`` says why, and it is tried again after a while, in case it was mended. When
+            the ledger cannot be read, nothing changes.
         """
         with self._refreshing:
-            entry = self._shop.ledger.champion()
-            serving = self._loaded.entry.sequence if self._loaded else None
-            if entry is None or entry.sequence in (serving, self._refused):
+            try:
+                entry = self._shop.ledger.champion()
+            except StoreUnavailable:
+                return False
+            if entry is None or self._is_settled(entry):
                 return False
             try:
-                self._loaded = load_champion(self._shop, entry)
+                self._loaded = self._load(entry)
             except ChurnGuardError as error:
-                self._refused = entry.sequence
+                self._refused = entry.sequence, self._monotonic() + RETRY_SECONDS
                 self.error = f"{error.message} {error.hint}".strip()
                 return False
-            self.error = None
+            self.error = self._refused = None
             return True
+
+    def _is_settled(self, entry: LedgerEntry) -> bool:
+        """Tell whether the entry serves, or was refused a moment ago."""
+        if self._loaded is not None and entry.sequence == self._loaded.entry.sequence:
+            self.error = self._refused = None  # a refused one was taken back
+            return True
+        sequence, until = self._refused or (None, 0.0)
+        return entry.sequence == sequence and self._monotonic() < until
+
+    def _load(self, entry: LedgerEntry) -> LoadedChampion:
+        if self._loaded is not None and entry.bundle not in self._proven:
+            self._canary(Layout(self._shop.root), entry)
+        loaded = load_champion(self._shop, entry)
+        self._proven.add(entry.bundle)
+        return loaded

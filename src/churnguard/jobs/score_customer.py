@@ -9,7 +9,13 @@ from datetime import datetime
 from churnguard.errors import ModelNotFound
 from churnguard.events.timeline import Timeline
 from churnguard.features.build import FeatureRows
-from churnguard.jobs.champion import NO_CHAMPION_HINT, LoadedChampion, champion_for
+from churnguard.jobs.champion import (
+    NO_CHAMPION_HINT,
+    LoadedChampion,
+    champion_for,
+    entry_for,
+    load_champion,
+)
 from churnguard.jobs.ports import Shop
 from churnguard.jobs.scoring_context import ScoringContexts, feature_rows
 from churnguard.jobs.sent import RawSent, Sent, read_sent, rounds, sent_rows, with_stored
@@ -110,6 +116,7 @@ class CustomerScorer:
         self._shop = shop
         self._known_of = known_of
         self._contexts = ScoringContexts(shop)
+        self._earlier: LoadedChampion | None = None
 
     def scores(
         self,
@@ -192,9 +199,14 @@ class CustomerScorer:
         """Return the model that may speak about an instant."""
         if champion is None:
             raise ModelNotFound("There is no champion yet.", hint=NO_CHAMPION_HINT)
-        if as_of is not None and champion.bundle.facts.labels_through > as_of:
-            return champion_for(self._shop, as_of)
-        return champion
+        if as_of is None or champion.bundle.facts.labels_through <= as_of:
+            return champion
+        entry = entry_for(self._shop, as_of)
+        if entry.sequence == champion.entry.sequence:
+            return champion
+        if self._earlier is None or self._earlier.entry.sequence != entry.sequence:
+            self._earlier = load_champion(self._shop, entry)
+        return self._earlier
 
     def _context(self, champion: LoadedChampion, known: Known, as_of: datetime) -> ScoringContext:
         return self._contexts.at(

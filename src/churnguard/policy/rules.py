@@ -222,9 +222,12 @@ class AllOf:
 
     def holds(self, table: SignalTable) -> NDArray[np.bool_]:
         """Tell for whom the rule holds."""
-        if not self.parts:
-            return np.ones(len(table), dtype=bool)
-        return reduce(operator.and_, (part.holds(table) for part in self.parts))
+        found = np.ones(len(table), dtype=bool)
+        for part in self.parts:
+            found &= part.holds(table)
+            if not found.any():  # one customer is soon decided
+                break
+        return found
 
     def why_not(self, values: Mapping[str, float]) -> str:
         """Say in words why the rule does not hold for one customer."""

@@ -14,12 +14,14 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from churnguard import __version__
 from churnguard.clock import iso
@@ -213,7 +215,7 @@ def check_bundle(folder: Path, trusted: Sequence[str]) -> dict[str, Any]:
     return manifest
 
 
-def load_bundle(folder: Path, trusted: Sequence[str]) -> Bundle:
+def load_bundle(folder: Path, trusted: Sequence[str], *, digest: str | None = None) -> Bundle:
     """Check, parse and prove a bundle.
 
     Parameters
@@ -222,20 +224,41 @@ def load_bundle(folder: Path, trusted: Sequence[str]) -> Bundle:
         The bundle's folder.
     trusted : sequence of str
         Public keys (PEM) of which one must have signed it.
+    digest : str, optional
+        The name that it must have: another bundle in its place is refused, well signed or not.
 
     Raises
     ------
     BundleMismatch
         If anything differs from what was signed, if a signal it uses is not the one of this
-        installation, or if the golden events do not give the recorded bits.
+        installation, if the model is for other signals than the catalogue's, if the golden events
+        do not give the recorded bits, or if the model says the same of everybody.
     """
+    if digest is not None and (folder / MANIFEST).is_file() and bundle_digest(folder) != digest:
+        raise BundleMismatch(
+            f"The bundle in {folder.name} is another one than the ledger names.",
+            hint="Fetch it again with 'churnguard models promote VERSION'.",
+        )
     manifest = check_bundle(folder, trusted)
+    try:
+        bundle = _parse(folder, manifest)
+        _demand_same_signals(folder, bundle)
+        _prove(folder, bundle)
+    except (OSError, ValueError, KeyError, TypeError, IndexError, pa.ArrowException) as error:
+        raise BundleMismatch(
+            f"The bundle {folder.name} cannot be read: {type(error).__name__}: {error}."
+        ) from error
+    return bundle
+
+
+def _parse(folder: Path, manifest: Mapping[str, Any]) -> Bundle:
+    """Read the files of a bundle whose signature and hashes are right."""
     catalogue = Catalogue.from_json((folder / _CATALOGUE).read_text(encoding="utf-8"))
     population_file = folder / _POPULATION
     population = (
         Population.from_table(pq.read_table(population_file)) if population_file.exists() else None
     )
-    bundle = Bundle(
+    return Bundle(
         digest=bundle_digest(folder),
         manifest=manifest,
         model=load_model(folder),
@@ -244,8 +267,21 @@ def load_bundle(folder: Path, trusted: Sequence[str]) -> Bundle:
         facts=_read_facts(folder),
         card=(folder / "card.md").read_text(encoding="utf-8"),
     )
-    _prove(folder, bundle)
-    return bundle
+
+
+def _demand_same_signals(folder: Path, bundle: Bundle) -> None:
+    """Refuse a model for other signals, or in another order, than catalogue and manifest say."""
+    catalogue, model = tuple(bundle.catalogue.names), tuple(bundle.model.names)
+    listed = {
+        signal.name: {"version": signal.version, "digest": signal.digest}
+        for signal in bundle.catalogue.signals
+    }
+    if catalogue != model or bundle.manifest.get("signals") != listed:
+        odd = next((a or b for a, b in zip_longest(catalogue, model) if a != b), "a version")
+        raise BundleMismatch(
+            f"The model in bundle {folder.name} is for other signals than its catalogue: {odd}.",
+            hint="Train again, so that both are written together.",
+        )
 
 
 def _read_facts(folder: Path) -> Facts:
@@ -262,10 +298,23 @@ def _prove(folder: Path, bundle: Bundle) -> None:
     events = pq.read_table(folder / _GOLDEN_EVENTS)
     cutoffs = np.unique(recorded["cutoff"].cast(pa.int64()).to_numpy())
     rows = _golden_rows(events, cutoffs.tolist(), bundle.catalogue, bundle.population)
-    if not (_with_margins(rows, bundle.model).equals(recorded)):
+    found = _with_margins(rows, bundle.model)
+    _demand_a_say(folder, found[_MARGIN].to_numpy())
+    if not found.equals(recorded):
         raise BundleMismatch(
             f"The bundle {folder.name} gives other numbers here than where it was made.",
             hint="Train again on this machine, or use the versions named in its manifest.",
+        )
+
+
+def _demand_a_say(folder: Path, margins: NDArray[np.float64]) -> None:
+    """Refuse a model that gives no golden customer a number, or all of them the same."""
+    numbers = margins[np.isfinite(margins)]
+    if not len(numbers) or (len(margins) > 1 and np.ptp(numbers) == 0):
+        raise BundleMismatch(
+            f"The model in bundle {folder.name} says nothing: it gives no customer a number, or "
+            "all of them the same.",
+            hint="Look at the training's report, and train again.",
         )
 
 

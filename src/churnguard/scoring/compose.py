@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from churnguard.clock import DAY_US, to_us
 from churnguard.errors import BundleMismatch
@@ -176,7 +177,7 @@ def _judge(
     if not places:
         return {}
     ids = [ids[place] for place in places]
-    risks, if_stays = context.model.risks(table.values), _values(context, table)
+    risks, if_stays = special.expit(margins), _values(context, table)
     contact = _contact(asked, ids)
     choices = choose_actions(context.playbook, table, risks=risks, values=if_stays, contact=contact)
     values = expected_value(
