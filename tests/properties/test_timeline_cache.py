@@ -1,0 +1,227 @@
+"""What is kept in memory is what the store says, whoever changed the store in between."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from churnguard.clock import to_us
+from churnguard.errors import StoreUnavailable
+from churnguard.events.customers import CUSTOMER_SCHEMA
+from churnguard.features.build import build_features
+from churnguard.features.catalogue import Catalogue
+from churnguard.jobs.ports import Shop
+from churnguard.jobs.timeline_cache import DEGRADED_SECONDS, FreshKnown, Known, TimelineCache
+from churnguard.store.changes import LOG_EPOCH, SqlChanges, raise_counter
+from churnguard.store.database import open_database, writing
+from churnguard.store.digests import customer_key
+from churnguard.store.events import SqlEventStore
+from churnguard.store.scores import SqlScoreStore
+from churnguard.store.tables import event
+from churnguard.testing import NOON, build_action, build_events, build_score, fake_shop
+
+CUSTOMERS = ("C1", "C2", "C3", "C4")
+CATALOGUE = Catalogue.of(["orders"])
+
+
+def shop_of(root: Path) -> tuple[Shop, sa.Engine]:
+    """Open the stores below a folder as one more process would: with an engine of its own."""
+    engine = open_database("sqlite:///shop.db", root=root)
+    shop = replace(
+        fake_shop(),
+        root=root,
+        events=SqlEventStore(engine, root / "events"),
+        changes=SqlChanges(engine),
+        scores=SqlScoreStore(engine),
+    )
+    return shop, engine
+
+
+def told(known: Known, at: object) -> tuple[object, ...]:
+    """Return all that scores are made of, to the last bit."""
+    rows = {}
+    for timeline in known.timelines:
+        customers = np.arange(len(timeline.customer_ids), dtype=np.int32)
+        cutoffs = np.full(len(customers), to_us(at), dtype=np.int64)
+        built = build_features(timeline, CATALOGUE, customers, cutoffs)
+        for name, row in zip(timeline.customer_ids, built.values, strict=True):
+            rows[str(name)] = row.tobytes()
+    return rows, dict(known.book), dict(known.last_actions), known.data_through
+
+
+class CacheMachine(RuleBasedStateMachine):
+    """Two processes write, one of them scores: it never sees anything but the store."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = TemporaryDirectory()
+        root = Path(self.folder.name)
+        (self.own, _), (self.other, self.engine) = shop_of(root), shop_of(root)
+        self.cache = TimelineCache(self.own, most_bytes=90_000)  # holds a few of them only
+        self.now, self.count = NOON, 0
+
+    def teardown(self) -> None:
+        self.folder.cleanup()
+
+    @rule(
+        who=st.sampled_from(CUSTOMERS),
+        elsewhere=st.booleans(),
+        occurred=st.integers(-400, 400),
+        received=st.integers(0, 40),
+        value=st.integers(0, 500),
+    )
+    def append(self, who, elsewhere, occurred, received, value):
+        """An event comes in, late or early, by this process or another."""
+        self.count += 1
+        at = self.now + timedelta(hours=occurred)
+        row = {
+            "event_id": f"e{self.count}",
+            "customer_id": who,
+            "occurred_at": at,
+            "received_at": max(at, self.now) + timedelta(hours=received - 20),
+            "value": value / 7,
+        }
+        (self.other if elsewhere else self.own).events.append(build_events([row]))
+
+    @rule(who=st.sampled_from(CUSTOMERS), consent=st.booleans(), objects=st.booleans())
+    def change_the_book(self, who, consent, objects):
+        """Consent and objections come in elsewhere."""
+        row = {"customer_id": who, "consent_email": consent, "opt_out_profiling": objects}
+        table = CUSTOMER_SCHEMA.empty_table().from_pylist([row], schema=CUSTOMER_SCHEMA)
+        self.other.events.put_customers(table)
+
+    @rule(who=st.sampled_from(CUSTOMERS))
+    def contact(self, who):
+        """An action is taken, and reported elsewhere."""
+        self.count += 1
+        name = f"d{self.count}"
+        score = build_score(who, action=build_action(decision_id=name), as_of=self.now)
+        self.other.scores.save_decisions([score])
+        self.other.scores.record_outcome(name, "contacted", at=self.now, actor="crm")
+
+    @rule(who=st.sampled_from(CUSTOMERS), to=st.sampled_from(CUSTOMERS))
+    def merge(self, who, to):
+        """Two ids turn out to be one customer: the log is rewritten."""
+        values = {"customer_id": to, "customer_key": customer_key(to)}
+        with writing(self.engine) as connection:
+            connection.execute(sa.update(event).where(event.c.customer_id == who).values(**values))
+            raise_counter(connection, LOG_EPOCH)
+
+    @rule(who=st.sampled_from(CUSTOMERS))
+    def erase(self, who):
+        """A person's events go, the newest of all perhaps among them."""
+        with writing(self.engine) as connection:
+            connection.execute(sa.delete(event).where(event.c.customer_id == who))
+            raise_counter(connection, LOG_EPOCH)
+
+    @rule(hours=st.integers(1, 100))
+    def wait(self, hours):
+        """Time passes: what lay in the future comes into view."""
+        self.now += timedelta(hours=hours)
+
+    @invariant()
+    def the_cache_says_what_the_store_says(self):
+        for who in CUSTOMERS:
+            kept = told(self.cache([who], self.now), self.now)
+            assert kept == told(FreshKnown(self.own)([who], self.now), self.now)
+
+
+CacheMachine.TestCase.settings = settings(max_examples=12, stateful_step_count=14, deadline=None)
+TestCacheMachine = CacheMachine.TestCase
+
+
+def orders_of(known: Known) -> int:
+    return sum(len(timeline.track("order_completed")) for timeline in known.timelines)
+
+
+def test_whatever_was_acknowledged_is_in_the_next_answer(tmp_path):
+    """Writers and readers of the same customers at once: nobody is told of less than was stored."""
+    (own, _), (other, _) = shop_of(tmp_path), shop_of(tmp_path)
+    cache = TimelineCache(own)
+    counts = dict.fromkeys(CUSTOMERS, 0)
+    over = threading.Event()
+
+    def read(turn: int) -> int:
+        asked = 0
+        while not over.is_set():
+            who = CUSTOMERS[(turn + asked) % len(CUSTOMERS)]
+            acknowledged = counts[who]
+            assert orders_of(cache([who], NOON)) >= acknowledged
+            asked += 1
+        return asked
+
+    with ThreadPoolExecutor(4) as pool:
+        readers = [pool.submit(read, turn) for turn in range(4)]
+        try:
+            for number in range(120):
+                who = CUSTOMERS[number % len(CUSTOMERS)]
+                row = {"event_id": f"e{number}", "customer_id": who}
+                other.events.append(build_events([row]))
+                counts[who] += 1
+                assert orders_of(cache([who], NOON)) == counts[who]
+        finally:
+            over.set()
+        assert all(reader.result() > 0 for reader in readers)
+
+
+class Away:
+    """A store that may be out of reach."""
+
+    def __init__(self, changes):
+        self.changes, self.gone = changes, False
+
+    def position(self, before):
+        if self.gone:
+            raise StoreUnavailable("The store was out of reach a moment ago.")
+        return self.changes.position(before)
+
+    def touched(self, after, through):
+        return self.changes.touched(after, through)
+
+
+def test_a_store_out_of_reach_is_stood_in_for_a_while_and_said(tmp_path):
+    """F7: what was known last, flagged; nothing for whoever was not asked about, or too late."""
+    now = [0.0]
+    shop, _ = shop_of(tmp_path)
+    shop.events.append(build_events([{}, {"event_id": "x", "customer_id": "C2"}]))
+    away = Away(shop.changes)
+
+    class NoEvents:
+        def events_of(self, names):
+            raise StoreUnavailable("The store was out of reach a moment ago.")
+
+    cache = TimelineCache(replace(shop, changes=away), monotonic=lambda: now[0])
+    assert not cache(["C1"], NOON).degraded
+    away.gone = True
+    cache._shop = replace(cache._shop, events=NoEvents())
+    known = cache(["C1"], NOON)
+    assert known.degraded
+    assert (orders_of(known), known.data_through) == (1, NOON - timedelta(days=1))
+    with pytest.raises(StoreUnavailable):
+        cache(["C2"], NOON)
+    now[0] = DEGRADED_SECONDS + 1
+    with pytest.raises(StoreUnavailable):
+        cache(["C1"], NOON)
+
+
+def test_memory_stays_within_its_bound(tmp_path):
+    """Those asked for longest ago go first."""
+    shop, _ = shop_of(tmp_path)
+    rows = [{"event_id": f"e{n}", "customer_id": f"C{n}"} for n in range(40)]
+    shop.events.append(build_events(rows))
+    cache = TimelineCache(shop, most_bytes=200_000)
+    for number in range(40):
+        cache([f"C{number}"], NOON)
+    assert 0 < cache._timelines.weight <= 200_000
+    assert 1 < len(cache._timelines) < 40
