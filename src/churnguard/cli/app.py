@@ -21,10 +21,12 @@ from churnguard.cli.verbs import (
     models,
     quarantine,
     retrain,
+    run,
     score,
     serve,
     simulate,
     train,
+    worker,
 )
 
 app = typer.Typer(
@@ -50,6 +52,8 @@ app.command("retrain")(retrain.retrain)
 app.command("score")(score.score)
 app.command("explain")(explain.explain)
 app.command("serve")(serve.serve)
+app.command("worker")(worker.worker)
+app.add_typer(run.app, name="run")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")
 app.add_typer(config.app, name="config")

@@ -125,7 +125,7 @@ def score_everybody(
     judge = _judge(shop, champion, engine, as_of=cutoff, progress=progress)
     scores = sorted(judge.scores(), key=lambda score: score.customer_id)
     progress("explaining the most worthwhile", 0, None)
-    explained = _worth_explaining(scores, shop.settings.reasons_top)
+    explained = worth_explaining(scores, shop.settings.reasons_top)
     told = {score.customer_id: score for score in judge.explained(explained)}
     scores = [told.get(score.customer_id, score) for score in scores]
     run = ScoreRun(
@@ -189,7 +189,7 @@ SCORE_SCHEMA = pa.schema(
 """Columns of ``score --out``, in order."""
 
 
-def _worth_explaining(scores: Sequence[Score], top: int | None) -> frozenset[str]:
+def worth_explaining(scores: Sequence[Score], top: int | None) -> frozenset[str]:
     """Return whom the settings give reasons to: first in expected gain and first in risk, in turn.
 
     Those are the two orders in which the at-risk list is read.
