@@ -143,6 +143,10 @@ class EventRows:
         """Return only the events that begin a visit, at least so long after the one before."""
         return self._narrow(("visits", "", apart_days), lambda t: t.visits(apart_days))
 
+    def bounds(self, days: float | None = None, *, until: float = 0.0) -> tuple[Ints, Ints]:
+        """Return first and last place (not included) of the window in the track, one a row."""
+        return self._windows.bounds(days, until)
+
     def count(
         self, days: float | None = None, *, until: float = 0.0, after: Ints | None = None
     ) -> Floats:
@@ -227,6 +231,10 @@ class EventRows:
         if answer is None:
             answer = getattr(self._windows, question[0])(*question[1:])
         return answer
+
+    @property
+    def _track(self) -> PreparedTrack:
+        return self._windows.track
 
     @cached_property
     def _windows(self) -> Windows:

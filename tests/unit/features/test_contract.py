@@ -34,14 +34,14 @@ def gift_share(rows):
 def next_order(rows):
     """Days to the next order: it reads the event at the end of the window, which is not in it."""
     seen = orders(rows)
-    _, end = seen._windows.bounds(None, 0.0)
-    occurred = seen._windows.track.occurred
+    _, end = seen.bounds()
+    occurred = seen._track.occurred
     return (occurred[np.minimum(end, len(occurred) - 1)] - rows.cutoffs) / 86_400e6
 
 
 def late_orders(rows):
     """Orders of the whole timeline before the cutoff, whether received by then or not."""
-    track = orders(rows)._windows.track
+    track = orders(rows)._track
     return np.array([(track.occurred < cutoff).sum() for cutoff in rows.cutoffs], np.float64)
 
 

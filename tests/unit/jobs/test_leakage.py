@@ -91,8 +91,8 @@ def test_a_signal_made_to_look_ahead_is_caught(shop):
     def days_to_next_order(rows):
         """Days to the next order."""
         seen = rows.events("order_completed")
-        _, end = seen._windows.bounds(None, 0.0)
-        occurred = np.append(seen._windows.track.occurred, 0)
+        _, end = seen.bounds()
+        occurred = np.append(seen._track.occurred, 0)
         return (occurred[end] - rows.cutoffs) / 86_400e6
 
     found = checked(
