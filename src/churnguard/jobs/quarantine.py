@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from churnguard.clock import to_us
 from churnguard.errors import SchemaError
 from churnguard.events.mapping import Mapping, mapping_of, preset, read_mapping
 from churnguard.events.readers import BrokenRow, Chunk
@@ -47,11 +48,12 @@ def list_quarantine(
     rows = shop.events.quarantined(reason=reason, limit=limit)
     return {
         "counts": dict(shop.events.quarantine_counts()),
-        "rows": [_readable(row) for row in rows],
+        "rows": [readable(row) for row in rows],
     }
 
 
-def _readable(row: QuarantinedRow) -> dict[str, Any]:
+def readable(row: QuarantinedRow) -> dict[str, Any]:
+    """Return a row for people and programs: its payload as values, not how it is kept."""
     shown = {name: value for name, value in vars(row).items() if name not in ("recipe", "place")}
     return shown | {"payload": orjson.loads(row.payload)}
 
@@ -85,9 +87,7 @@ def replay(
         One entry a source. Rows still found wanting stay as they are, and count as quarantined; so
         do lines that are no rows, unless ``edits`` says their columns.
     """
-    rows = shop.events.quarantined(reason=reason)
-    if edits is not None:
-        rows = [row for row in rows if row.row_id in edits]
+    rows = shop.events.quarantined(reason=reason, row_ids=None if edits is None else list(edits))
     own = None if mapping is None else read_mapping(mapping)
     batches: dict[tuple[str, str], list[QuarantinedRow]] = defaultdict(list)
     for row in rows:
@@ -98,7 +98,14 @@ def replay(
         chunk, names = _chunk(source, batch, edits or {})
         reports.append(
             take_in(
-                shop, [chunk], how, recipe=recipe, name=source, progress=progress, mends=[names]
+                shop,
+                [chunk],
+                how,
+                recipe=recipe,
+                name=source,
+                progress=progress,
+                mends=[names],
+                received=to_us(shop.clock()) if is_stamped(recipe) else None,
             )
         )
     return IngestReport(tuple(reports))
@@ -154,6 +161,17 @@ def _listed(text: str) -> list[dict[str, Any]]:
         whole.get("rows", [whole]) if isinstance(whole, dict) else list(whole)
     )
     return rows
+
+
+def is_stamped(recipe: str) -> bool:
+    """Tell whether rows are known from when we are told of them; a mended one, from now.
+
+    Examples
+    --------
+    >>> is_stamped('{"kind": "events", "preset": "events", "clock": "server"}')
+    True
+    """
+    return bool(orjson.loads(recipe).get("clock") == "server")
 
 
 def read_recipe(text: str) -> Mapping:

@@ -55,9 +55,11 @@ def rows(
     )
     if reason is not None:
         query = query.where(quarantine.c.reason == reason)
-    if row_ids is not None:
+    if row_ids is not None and len(row_ids) <= _LOOKUP:
         query = query.where(quarantine.c.row_id.in_(row_ids))
-    return [QuarantinedRow(*tuple(row)) for row in connection.execute(query)]
+    wanted = None if row_ids is None else set(row_ids)
+    found = (QuarantinedRow(*tuple(row)) for row in connection.execute(query))
+    return [row for row in found if wanted is None or row.row_id in wanted]
 
 
 def counts(connection: sa.Connection) -> dict[str, int]:

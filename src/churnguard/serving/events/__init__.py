@@ -1,5 +1,8 @@
-"""Events, taken as they happen; and those that could not be taken."""
+"""Events, taken as they happen; those that could not be taken; and ids that are one customer."""
 
-from churnguard.serving.events.endpoints import router
+from churnguard.serving.events import endpoints, quarantine
+
+router = endpoints.router
+router.include_router(quarantine.router)
 
 __all__ = ["router"]

@@ -16,6 +16,7 @@ from churnguard.serving.answers import Json
 from churnguard.serving.auth import Caller, ScopeMissing, Sender
 from churnguard.serving.events.bodies import read_body
 from churnguard.serving.events.schemas import REQUEST, EventsAnswer
+from churnguard.serving.idempotency import MayRepeat
 from churnguard.serving.limits import SoundJsonRoute
 from churnguard.serving.problems import Problem, answer, problem_responses
 
@@ -35,6 +36,7 @@ router = APIRouter(tags=["events"], route_class=SoundJsonRoute)
 async def post_events(
     request: Request,
     caller: Sender,
+    once: MayRepeat,
     *,
     backfill: Annotated[
         bool, Query(description="The events are of the past; needs the scope events:backfill.")
@@ -58,7 +60,19 @@ async def post_events(
     )
     if atomic and not offer.is_sound:
         return _not_whole(request, offer)
+    if once.key is not None:
+        return await run_in_threadpool(
+            once.answer, caller, lambda: _store(request, caller, offer), together=False
+        )
     taken = await asyncio.wrap_future(caller.door.writer.submit(offer.batch))
+    return _told(request, offer, taken)
+
+
+def _store(request: Request, caller: Caller, offer: Offer) -> Response:
+    return _told(request, offer, caller.door.writer.submit(offer.batch).result())
+
+
+def _told(request: Request, offer: Offer, taken: Taken) -> Response:
     if not taken.stored:
         return _not_whole(request, offer, taken)
     return Json(offer.receipt(taken).to_dict(), status_code=202)

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from churnguard.serving.scores.schemas import CustomerId
+
 NATIVE: dict[str, Any] = {
     "event_id": "e-1001",
     "customer_id": "C123",
@@ -152,3 +154,34 @@ class ReplayAnswer(BaseModel):
     status: Literal["accepted", "duplicate", "conflict", "quarantined"]
     reason: str | None = Field(None, description="Why it is still in quarantine.")
     detail: str | None = None
+
+
+class LinkItem(BaseModel):
+    """Two ids that are one customer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    alias_id: CustomerId = Field(description="The id that gives way.", examples=["guest-77"])
+    customer_id: CustomerId = Field(description="The customer's lasting id.", examples=["C123"])
+
+
+class LinksRequest(BaseModel):
+    """Ids to merge."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    links: list[LinkItem] = Field(min_length=1, max_length=1000)
+
+
+class LinkAnswer(BaseModel):
+    """What became of one pair."""
+
+    alias_id: str
+    customer_id: str
+    status: Literal["linked", "duplicate", "conflict"]
+
+
+class LinksAnswer(BaseModel):
+    """What became of each pair, in the order sent."""
+
+    links: list[LinkAnswer]
