@@ -71,6 +71,9 @@ class Settings(BaseModel):
         are counted apart. 0 is without limit.
     requests_at_once : int
         Requests that a serving process answers at a time; the rest are refused at once.
+    timelines_mb : int
+        Memory for the events of customers asked about lately, in each serving process; what is kept
+        is never out of date. 0 keeps none.
     webhook_allow : tuple of str
         One's own networks that webhooks may be sent to, such as ``["10.0.0.0/8"]``; without them
         only public addresses are, by https.
@@ -98,6 +101,7 @@ class Settings(BaseModel):
     requests_per_minute: int = Field(120_000, ge=0)
     events_per_minute: int = Field(3_000_000, ge=0)
     requests_at_once: int = Field(64, ge=2)
+    timelines_mb: int = Field(256, ge=0)
     webhook_allow: tuple[str, ...] = ()
     retention: Mapping[str, int] = Field(default_factory=dict)
 

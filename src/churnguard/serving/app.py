@@ -122,4 +122,5 @@ def _real_scorer(shop: Shop) -> Scorer:
     from churnguard.jobs.score_customer import CustomerScorer
     from churnguard.jobs.timeline_cache import TimelineCache
 
-    return CustomerScorer(shop, TimelineCache(shop))
+    most = shop.settings.timelines_mb * 1024 * 1024
+    return CustomerScorer(shop, TimelineCache(shop, most_bytes=most))

@@ -1,0 +1,95 @@
+"""Runs the load generator in a process of its own, and sums up what it says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+CLIENT = Path(__file__).with_name("client.py")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A server, and what is asked of it.
+
+    Attributes
+    ----------
+    url : str
+        ``http://127.0.0.1:8000``.
+    requests : sequence of str
+        Whole HTTP requests, asked in turn.
+    """
+
+    url: str
+    requests: Sequence[str]
+
+    def closed(self, connections: int, seconds: float) -> dict[str, Any]:
+        """Return throughput and latencies with every connection kept busy."""
+        return self._run(connections=connections, seconds=seconds, rate=0)
+
+    def open(self, rate: float, connections: int, seconds: float) -> dict[str, Any]:
+        """Return latencies where requests are due at fixed times."""
+        return self._run(connections=connections, seconds=seconds, rate=rate)
+
+    def _run(self, **plan: float) -> dict[str, Any]:
+        place = urlsplit(self.url)
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump(list(self.requests), file)
+            file.flush()
+            whole = {"host": place.hostname, "port": place.port, "requests": file.name, **plan}
+            told = subprocess.run(
+                [sys.executable, str(CLIENT)],
+                input=json.dumps(whole),
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=plan["seconds"] * 2 + 90,
+            )
+        return _summed(json.loads(told.stdout))
+
+
+def get(path: str, key: str) -> str:
+    """Return a whole GET request."""
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n\r\n"
+
+
+def post(path: str, body: Any, key: str = "") -> str:
+    """Return a whole POST request of a JSON body."""
+    text = json.dumps(body)
+    lines = [f"POST {path} HTTP/1.1", "Host: 127.0.0.1", "Content-Type: application/json"]
+    lines += [f"Authorization: Bearer {key}"] if key else []
+    return "\r\n".join([*lines, f"Content-Length: {len(text)}", "", text])
+
+
+def _summed(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return rates, and quantiles by what was answered: 200, or a refusal."""
+    fine = np.array(told["latencies"].get("200", []))
+    refused = np.concatenate([told["latencies"].get(code, []) for code in ("429", "503")])
+    other = sum(
+        times for code, times in told["statuses"].items() if code not in ("200", "429", "503")
+    )
+    return {
+        "per_second": round(len(fine) / told["seconds"], 1),
+        **_quantiles(fine, ""),
+        "refused": len(refused),
+        **(_quantiles(refused, "refused_") if len(refused) else {}),
+        "errors": other,
+    }
+
+
+def _quantiles(seconds: np.ndarray, name: str) -> dict[str, float]:
+    if not len(seconds):
+        return {}
+    return {
+        f"{name}p{percent}_ms": round(float(np.percentile(seconds, percent)) * 1000, 2)
+        for percent in (50, 99)
+    }
