@@ -1,13 +1,13 @@
 """How much say each learner gets: judged on rows that it did not learn from, simple ones first.
 
 The weights are those of a logistic regression on the learners' cross-fitted margins, at their most
-probable values under a prior that gives the simple learner all the say. The likelihood counts
-customers, not rows, so few customers leave the prior where it is and many overrule it.
+probable values under a prior that gives the simple learner all the say. Rows count for what they
+tell beyond each other, so few customers leave the prior where it is and many overrule it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -28,7 +28,8 @@ Floats = NDArray[np.float64]
 
 AUTO = "auto"
 SIMPLE = ("rhythm", "btyd")
-"""Learners of one or two numbers: they need no evidence, and the better has the first say."""
+"""Learners of one or two numbers, which need no evidence: the last that is not clearly worse than
+those before it has the first say."""
 
 WORDS: Mapping[str, str] = {
     "rhythm": "the own-rhythm rule",
@@ -162,10 +163,11 @@ def choose(
     margins, slopes, passed_over = _judged(known, recipe, until_us=until_us, threads=threads)
     kinds = list(margins)
     losses = {kind: _losses(known, margins[kind]) for kind in kinds}
-    simple = _simple(losses)
+    simple = _simple(losses, known)
     prior = np.array([float(kind == simple) for kind in kinds])
     columns = np.column_stack([margins[kind] for kind in kinds])
-    weights = _weights(columns, known, prior, sd=recipe.choice.prior_sd)
+    effect = _design_effect([losses[kind] - losses[simple] for kind in kinds], known)
+    weights = _weights(columns, known, prior, sd=recipe.choice.prior_sd, row_weight=1 / effect)
     blended = np.asarray(columns @ weights)
     choice = Choice(
         simple=simple,
@@ -257,10 +259,14 @@ def _kinds(recipe: Recipe) -> list[str]:
     return [kind for kind in reversed(list(KINDS)) if kind in recipe.choice.kinds]
 
 
-def _simple(losses: Mapping[str, Floats]) -> str:
-    """Return the better of the simple learners, or the first learner where there is none."""
+def _simple(losses: Mapping[str, Floats], known: Dataset) -> str:
+    """Return the simple learner that has the first say, or the first learner without one."""
     there = [kind for kind in SIMPLE if kind in losses] or list(losses)[:1]
-    return min(there, key=lambda kind: float(losses[kind].mean()))
+    found = there[-1]
+    for kind in reversed(there[:-1]):
+        worse, noise = _compared(losses[found] - losses[kind], known)
+        found = kind if worse > noise else found
+    return found
 
 
 def _losses(known: Dataset, margins: Floats) -> Floats:
@@ -276,20 +282,36 @@ def _compared(difference: Floats, known: Dataset) -> tuple[float, float]:
     return mean, float(np.sqrt((each**2).sum()) / len(difference))
 
 
-def _weights(columns: Floats, known: Dataset, prior: Floats, *, sd: float) -> Floats:
+def _design_effect(differences: Sequence[Floats], known: Dataset) -> float:
+    """Return how many rows tell as much as one that stood alone would.
+
+    Rows of one customer at several cutoffs look at overlapping time and tell much the same story;
+    how much shows in the variance of the differences by customer over that by row (L. Kish,
+    "Survey Sampling", 1965, ch. 8.2).
+    """
+    _, places = np.unique(known.customer_ids, return_inverse=True)
+    found = []
+    for difference in differences:
+        off = difference - difference.mean()
+        if off.any():
+            found.append(float((np.bincount(places, off) ** 2).sum() / (off**2).sum()))
+    return max(float(np.mean(found)), 1.0) if found else 1.0
+
+
+def _weights(
+    columns: Floats, known: Dataset, prior: Floats, *, sd: float, row_weight: float
+) -> Floats:
     """Return the most probable weights, 0 or more, with a free level for each cutoff."""
     cutoffs, places = np.unique(known.cutoffs, return_inverse=True)
     count = len(prior)
-    # Rows of one customer at several cutoffs tell the same story: customers are what counts.
-    share = len(np.unique(known.customer_ids)) / len(known)
 
     def negative(theta: Floats) -> tuple[float, Floats]:
         off = (theta[:count] - prior) / sd
         margins = columns @ theta[:count] + theta[count:][places]
         told = np.logaddexp(0.0, margins).sum() - known.y @ margins
-        error = share * (special.expit(margins) - known.y)
+        error = row_weight * (special.expit(margins) - known.y)
         slope = np.concatenate([columns.T @ error + off / sd, np.bincount(places, error)])
-        return float(share * told + (off**2).sum() / 2), slope
+        return float(row_weight * told + (off**2).sum() / 2), slope
 
     found = optimize.minimize(
         negative,

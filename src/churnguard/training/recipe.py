@@ -63,7 +63,7 @@ class SignalRecipe:
     without: tuple[str, ...] = ()
     season: tuple[str, ...] = ("season_sin", "season_cos")
     calendar: tuple[str, ...] = ("half_season_sin", "half_season_cos")
-    start: str = "mbgnbd_churn_risk"
+    start: str = ""
     rising: tuple[str, ...] = ()
     falling: tuple[str, ...] = ()
 
@@ -125,7 +125,7 @@ class ChoiceRecipe:
     """
 
     kinds: tuple[str, ...] = ("rhythm", "btyd", "linear", "boosted")
-    prior_sd: float = 0.4
+    prior_sd: float = 0.2
 
 
 @dataclass(frozen=True)
