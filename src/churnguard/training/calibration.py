@@ -4,6 +4,7 @@ The map is linear in the raw margin with slope over 0, so ranks stay and every s
 scaled exactly. The level is learned per cutoff from cross-fitted margins and then smoothed over the
 time of year by a small Gaussian process (a seasonal part and a slowly forgotten drift; Rasmussen,
 Williams: "Gaussian Processes for Machine Learning", 2006, ch. 5.4.3), never from one cutoff alone.
+Before a shop has been seen for a year, nobody can tell its season from a drift: all is drift then.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -132,9 +133,10 @@ def calibrate(raw: Floats, dataset: Dataset, recipe: Recipe, *, until_us: int) -
     rows = [dataset.cutoffs == cutoff for cutoff in cutoffs]
     found = np.array([level(slope * raw[mine], dataset.y[mine]) for mine in rows])
     noise = np.array([_level_variance(slope * raw[mine], dataset.y[mine]) for mine in rows])
-    process = _Level(cutoffs / DAY_US, found, noise, recipe.calibration)
-    season = _season_columns(dataset, recipe)
     until = until_us / DAY_US
+    widths = _widths(recipe.calibration, oldest=cutoffs[0] / DAY_US, until=until)
+    process = _Level(cutoffs / DAY_US, found, noise, widths)
+    season = _season_columns(dataset, recipe)
     knots = _knot_times(until) if season else np.array([until])
     return Calibration(
         slope=slope,
@@ -175,6 +177,13 @@ class _Level:
         return np.asarray(
             _MEAN_SD**2 + self._recipe.season_sd**2 * yearly + self._recipe.drift_sd**2 * drift
         )
+
+
+def _widths(recipe: CalibrationRecipe, *, oldest: float, until: float) -> CalibrationRecipe:
+    """Return the widths; where these weeks were not seen a year ago, all of it is drift."""
+    if oldest <= until - YEAR_DAYS + recipe.season_days:
+        return recipe
+    return replace(recipe, season_sd=0.0, drift_sd=math.hypot(recipe.season_sd, recipe.drift_sd))
 
 
 def _slope(raw: Floats, dataset: Dataset, *, half_life_days: float) -> float:

@@ -12,8 +12,14 @@ from churnguard.training.boosted import average, fit_boosted, load_booster
 
 
 @pytest.fixture(scope="module")
-def scorer(dataset, quick):
-    return fit_boosted(dataset, quick)
+def from_btyd(quick):
+    """Give a recipe whose trees start from the lifetime model's risk."""
+    return replace(quick, signals=replace(quick.signals, start="mbgnbd_churn_risk"))
+
+
+@pytest.fixture(scope="module")
+def scorer(dataset, from_btyd):
+    return fit_boosted(dataset, from_btyd)
 
 
 def test_average_is_the_mean_of_the_models(dataset):

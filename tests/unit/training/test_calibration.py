@@ -92,6 +92,17 @@ def test_more_of_a_year_seen_makes_the_level_surer(make_dataset):
     assert sd(14) < sd(3)
 
 
+@pytest.mark.parametrize(("cutoffs", "steady"), [(7, True), (14, False)])
+def test_a_season_is_told_only_once_the_year_was_seen(make_dataset, cutoffs, steady):
+    """Before that the level ahead goes one way, back to what is usual, without waves."""
+    data = make_dataset(cutoffs=cutoffs)
+    until = int(data.cutoffs.max()) + data.horizon_us
+    found = calibrate(known_margins(data), data, Recipe(), until_us=until)
+    first = int(until / DAY_US / YEAR_DAYS % 1.0 * KNOTS) + 1
+    ahead = np.roll(found.levels, -first)[:-1]
+    assert (len(set(np.sign(np.diff(ahead)))) == 1) == steady
+
+
 def test_a_calibration_survives_its_own_dict(calibration):
     assert Calibration.from_dict(calibration.to_dict()) == calibration
     assert calibration.id == Calibration.from_dict(calibration.to_dict()).id
