@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,17 +41,20 @@ class Loop:
         Pause between two steps.
     step : callable
         Does what there is to do; returns whether there is more to be done at once.
+    share : float
+        Of the time, at most so much is spent in steps, so that answering comes first.
     """
 
     name: str
     seconds: float
     step: Callable[[], bool]
+    share: float = 1.0
 
     def run(self, stop: threading.Event) -> None:
         """Repeat the step until asked to stop; the step under way is finished."""
         failures = 0
         while not stop.is_set():
-            more = False
+            more, begun = False, time.monotonic()
             try:
                 more = self.step()
                 failures = 0
@@ -58,8 +62,8 @@ class Loop:
                 failures += 1
                 _log_failure(self.name, error, failures)
             pause = min(self.seconds * 2**failures, max(_LONGEST_PAUSE, self.seconds))
-            if not more:
-                stop.wait(pause)
+            rest = (time.monotonic() - begun) * (1 / self.share - 1)
+            stop.wait(rest if more else max(pause, rest))
 
 
 def background_loops(shop: Shop, champion: Callable[[], LoadedChampion | None]) -> list[Loop]:
@@ -89,7 +93,7 @@ def background_loops(shop: Shop, champion: Callable[[], LoadedChampion | None]) 
 
     return [
         Loop("outbox", OUTBOX_SECONDS, send),
-        Loop("risk watch", WATCH_SECONDS, watch),
+        Loop("risk watch", WATCH_SECONDS, watch, share=0.25),
         Loop("export", EXPORT_SECONDS, export),
     ]
 

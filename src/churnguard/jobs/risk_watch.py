@@ -31,7 +31,7 @@ from churnguard.labels import label_named
 from churnguard.scoring.score import Score
 
 MOST_CUSTOMERS = 500
-_MOST_EVENTS = 5_000
+_MOST_EVENTS = 20_000
 
 _KNOWN_AT_THE_END = ("subscription",)  # of other labels an event tells at once that one stays
 

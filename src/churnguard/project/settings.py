@@ -77,6 +77,9 @@ class Settings(BaseModel):
     webhook_allow : tuple of str
         One's own networks that webhooks may be sent to, such as ``["10.0.0.0/8"]``; without them
         only public addresses are, by https.
+    background_loops : bool
+        Let ``churnguard serve`` send webhooks, watch the risk and export as well; false where
+        ``churnguard worker`` does that beside it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -103,6 +106,7 @@ class Settings(BaseModel):
     requests_at_once: int = Field(64, ge=2)
     timelines_mb: int = Field(256, ge=0)
     webhook_allow: tuple[str, ...] = ()
+    background_loops: bool = True
     retention: Mapping[str, int] = Field(default_factory=dict)
 
     @field_validator("timezone")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fastapi import FastAPI
 
 from churnguard import __version__
+from churnguard.jobs.loops import Loop
 from churnguard.jobs.ports import Shop
 from churnguard.project.settings import Settings
 from churnguard.serving import (
@@ -14,6 +15,7 @@ from churnguard.serving import (
     at_risk,
     events,
     health,
+    history,
     model,
     problems,
     reference,
@@ -51,6 +53,7 @@ def create_app(
     allowed_hosts: Sequence[str] | None = None,
     largest_body: int = LARGEST_BODY,
     poll_seconds: float = 2.0,
+    loops: Sequence[Loop] = (),
 ) -> FastAPI:
     """Return the app that serves one shop.
 
@@ -72,6 +75,8 @@ def create_app(
         Bytes that a request's body may have.
     poll_seconds : float
         Seconds between two looks for a new champion.
+    loops : sequence of Loop
+        What goes on in the background while the app lives; see ``churnguard.jobs.loops``.
 
     Examples
     --------
@@ -80,6 +85,7 @@ def create_app(
     >>> app.title
     'ChurnGuard'
     """
+    ring = KeyRing(shop)
     app = FastAPI(
         title="ChurnGuard",
         version=__version__,
@@ -87,15 +93,15 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=lifespan_of(champion, seconds=poll_seconds),
+        lifespan=lifespan_of(champion, seconds=poll_seconds, tidy=ring.step, loops=loops),
     )
     metrics = app.state.metrics = Metrics(shop, champion)
     app.state.metrics_open = open_desk
     scorer = CountedScorer(scorer or _real_scorer(shop), metrics)
     app.state.door = Door(shop, champion, scorer)
-    app.state.keys = KeyRing(shop)
+    app.state.keys = ring
     app.state.budgets = Budgets(_policies(shop.settings))
-    for room in (events, scores, at_risk, actions, webhooks, model, health, reference):
+    for room in (events, scores, history, at_risk, actions, webhooks, model, health, reference):
         app.include_router(room.router)
     webhooks.describe_webhooks(app)
     mount_desk(app, app.state.door, open_desk=open_desk, session_key=session_key)

@@ -1,4 +1,4 @@
-"""Ask for a new champion every two seconds, for as long as the app lives.
+"""What an app does besides answering: ask for a new champion, and write down what can wait.
 
 A champion that cannot be loaded is logged once; the old one keeps answering.
 """
@@ -8,20 +8,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
+from churnguard.jobs.loops import Loop, running
 from churnguard.serving.door import Champion
 from churnguard.serving.problems import log_error
 
 logger = logging.getLogger("churnguard.serving")
 
 
+TIDY_SECONDS = 60.0
+"""Pause between two times that what can wait is written down."""
+
+
 def lifespan_of(
-    champion: Champion, *, seconds: float
+    champion: Champion,
+    *,
+    seconds: float,
+    tidy: Callable[[], None] = lambda: None,
+    loops: Sequence[Loop] = (),
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """Return the lifespan of an app that keeps its champion fresh.
 
@@ -31,18 +40,31 @@ def lifespan_of(
         What is refreshed, once before the first request and then again and again.
     seconds : float
         Pause between two looks.
+    tidy : callable, optional
+        Writes down what can wait; called every :data:`TIDY_SECONDS`, and at the end.
+    loops : sequence of Loop
+        What else goes on beside, in threads of its own.
     """
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await _refresh(champion)
-        task = asyncio.create_task(_poll(champion, seconds))
+        tasks = [
+            asyncio.create_task(_poll(champion, seconds)),
+            asyncio.create_task(_tidy_up(tidy)),
+        ]
+        background = running(loops)
+        background.__enter__()
         try:
             yield
         finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            # In a thread: a loop finishes its step, and requests are answered meanwhile.
+            await run_in_threadpool(background.__exit__, None, None, None)
+            for task in tasks:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+            await _do(tidy)
 
     return lifespan
 
@@ -51,6 +73,19 @@ async def _poll(champion: Champion, seconds: float) -> None:
     while True:
         await asyncio.sleep(seconds)
         await _refresh(champion)
+
+
+async def _tidy_up(tidy: Callable[[], None]) -> None:
+    while True:
+        await asyncio.sleep(TIDY_SECONDS)
+        await _do(tidy)
+
+
+async def _do(tidy: Callable[[], None]) -> None:
+    try:
+        await run_in_threadpool(tidy)
+    except Exception as error:  # noqa: BLE001 - what could not be written is written next time
+        log_error(error, None)
 
 
 async def _refresh(champion: Champion) -> None:
