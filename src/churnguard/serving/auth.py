@@ -169,7 +169,11 @@ class KeyRing:
         """Write down when keys were last used; called now and then, never within a request."""
         used, self._used = self._used, {}
         if used:
-            self._shop.keys.mark_used(used)
+            try:
+                self._shop.keys.mark_used(used)
+            except ChurnGuardError:
+                self._used = used | self._used
+                raise
 
 
 def _tried(text: str, address: str) -> list[str]:

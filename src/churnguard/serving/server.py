@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import resource
+import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 import uvicorn
 
 from churnguard.errors import ChurnGuardError
 from churnguard.jobs.ports import Shop
 from churnguard.serving.shop_app import app_for, app_for_many
+from churnguard.serving.slow_clients import with_head_timeout
 
 _GRACE_SECONDS = 10
+_LEAVE_SECONDS = 2.0
+_LEAST_FILES = 64
+_SPARE_FILES = 48  # the store, the model, the log
 
 
 class AddressTaken(ChurnGuardError):
@@ -55,8 +63,11 @@ class Server:
             server_header=False,
             timeout_graceful_shutdown=_GRACE_SECONDS,
             timeout_keep_alive=30,
+            limit_concurrency=_most_connections(),
         )
-        self._server = uvicorn.Server(config)
+        config.load()
+        config.http_protocol_class = with_head_timeout(config.http_protocol_class)
+        self._server = _Quiet(config)
 
     def run(self, *, seconds: float | None = None) -> None:
         """Serve until Ctrl-C or SIGTERM, at most so many seconds."""
@@ -80,6 +91,70 @@ class Server:
         finally:
             self.stop()
             thread.join(timeout=_GRACE_SECONDS)
+
+
+class _Quiet(uvicorn.Server):
+    """A server that ends without cutting anybody off, and exits with 0: it did as it was asked.
+
+    It stops listening, and for up to two seconds goes on answering those who are connected, telling
+    each to leave (``Connection: close``): a connection that is closed while idle may lose a request
+    that is on its way. Then it finishes what is under way. A second signal waits for nothing.
+    uvicorn itself would raise the signal once more at the end: that is told as a death by signal.
+    """
+
+    _asked_at: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end; the second time, at once."""
+        del sig, frame
+        self.force_exit = self.should_exit = self._asked_at is not None
+        if self._asked_at is None:
+            self._asked_at = time.monotonic()
+            leave = (b"connection", b"close")
+            self.config.encoded_headers.append(leave)
+            self.server_state.default_headers = [*self.server_state.default_headers, leave]
+
+    async def on_tick(self, counter: int) -> bool:
+        """Tell whether it is time to end; asked every tenth of a second."""
+        if self._asked_at is not None:
+            for server in self.servers:
+                server.close()
+            late = time.monotonic() - self._asked_at > _LEAVE_SECONDS
+            self.should_exit |= late or not self.server_state.connections
+        return await super().on_tick(counter)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Listen to SIGINT and SIGTERM; outside the main thread nobody can."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        kinds = (signal.SIGINT, signal.SIGTERM)
+        before = {kind: signal.signal(kind, self.handle_exit) for kind in kinds}
+        try:
+            yield
+        finally:
+            for kind, handler in before.items():
+                signal.signal(kind, handler)
+
+
+def _most_connections() -> int | None:
+    """Return for how many connections there are file handles; None for any number.
+
+    Raises
+    ------
+    ChurnGuardError
+        If there are too few to serve with.
+    """
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if allowed == resource.RLIM_INFINITY:
+        return None
+    if allowed < _LEAST_FILES + _SPARE_FILES:
+        raise ChurnGuardError(
+            f"This process may open only {allowed} files, too few to serve with.",
+            hint=f"Allow at least {_LEAST_FILES + _SPARE_FILES}, with 'ulimit -n' or LimitNOFILE.",
+        )
+    return allowed - _SPARE_FILES
 
 
 def _bind(host: str, port: int) -> socket.socket:
