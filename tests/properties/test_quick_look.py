@@ -80,7 +80,7 @@ rows = st.fixed_dictionaries(
 SHOP = fake_shop()
 LAG = 3_600
 LATE = replace(SHOP, settings=SHOP.settings.model_copy(update={"known_lag_seconds": LAG}))
-quick = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def in_full(shop, row, received):

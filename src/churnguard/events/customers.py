@@ -23,6 +23,9 @@ CUSTOMER_SCHEMA = pa.schema(
 )
 """Columns of the customer book: null is unknown; ``exclude`` marks staff and test accounts."""
 
+BOOK_SCHEMA = CUSTOMER_SCHEMA.append(pa.field("restricted", pa.bool_()))
+"""The book as it is read: also who may be kept, but not used; see ``jobs.privacy``."""
+
 
 def empty_customers() -> pa.Table:
     """Return a customer book without customers.

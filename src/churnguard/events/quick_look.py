@@ -111,10 +111,10 @@ class QuickLook:
             received, clock = occurred + self._lag, "assumed"
         return (
             event_id, customer_id, event, occurred, received, clock,
-            None if value is None else float(value),
+            None if value is None else value + 0.0,  # which makes a zero of -0.0
             None if quantity is None else ceil(quantity),
             *texts,
-            None if discount is None else float(discount),
+            None if discount is None else discount + 0.0,
             properties,
         )  # fmt: skip
 

@@ -38,7 +38,7 @@ _ISO = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}(:\d{2}(:\d{2}([.,]\d{1,9})?)?)?)?$"
 _ISO_ZONED = (
     r"^\d{4}-\d{2}-\d{2}[T ]\d{2}(:\d{2}(:\d{2}([.,]\d{1,9})?)?)? ?(Z|z|UTC|[+-]\d{2}(:?\d{2})?)$"
 )
-_WHOLE = r"^\d{9,19}$"
+_WHOLE = r"^(\d{9,18}|[1-8]\d{18})$"  # as much as 64 bits hold
 _FRACTION = r"^\d{9,19}\.\d+$"
 
 
@@ -288,16 +288,17 @@ def _cast(text: pa.ChunkedArray, zone: str | None) -> pa.ChunkedArray:
         return text.cast(wanted)
     except pa.ArrowInvalid:
         return pa.chunked_array(
-            [pa.array([_one(value, zone) for value in text.to_pylist()], wanted)]
+            [pa.array([_one(value) for value in text.to_pylist()], pa.int64()).view(wanted)]
         )
 
 
-def _one(text: str, zone: str | None) -> datetime | None:
+def _one(text: str) -> int | None:
+    """Return an instant, or the wall clock's as if it were UTC, as microseconds."""
     try:
         read = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return read.astimezone(UTC) if zone is not None else read
+    return to_us(read if read.tzinfo is not None else read.replace(tzinfo=UTC))
 
 
 def _mask(array: pa.ChunkedArray) -> Mask:

@@ -241,7 +241,7 @@ def table_of_messages(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
 
 def _column(name: str, values: Sequence[Any]) -> pa.Array:
     if name in NUMBERS and all(type(value) in (int, float, type(None)) for value in values):
-        return pa.array([None if value is None else float(value) for value in values], pa.float64())
+        return pa.array([None if value is None else value + 0.0 for value in values], pa.float64())
     return pa.array([text_of(value) for value in values], pa.string())
 
 
