@@ -16,11 +16,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from scipy import stats
 
 from churnguard.clock import DAY_US, from_us, to_us
@@ -28,15 +30,16 @@ from churnguard.events.simulation import SimulationPlan, simulate
 from churnguard.events.timeline import Timeline
 from churnguard.features.catalogue import Catalogue
 from churnguard.features.population import Population, fit_population
-from churnguard.jobs.drift_look import GROWING, LEARNED, SEASON, Look, compare_look, plan_look
+from churnguard.jobs.drift_look import GROWING, LEARNED, SEASON, Look, Shown, plan_look
 from churnguard.jobs.snapshots import snapshot_rows
 from churnguard.labels.order_gap import mature
 from churnguard.training.dataset import Dataset
-from churnguard.training.drift import Drift, Rows
+from churnguard.training.drift import Drift, kolmogorov_smirnov
 from churnguard.training.fit import fit
 from churnguard.training.model import TrainedModel
 from churnguard.training.recipe import Recipe
 
+Floats = NDArray[np.float64]
 END = datetime(2026, 11, 1, tzinfo=UTC)
 DAYS, WEEKS, HORIZON, LOOK_BACK = 1_130, 52, 90, 365
 QUICK = Recipe.from_dict(
@@ -53,8 +56,9 @@ class Watched:
     population: Population
     model: TrainedModel
     learned_through: int
-    rows: dict[int, Rows]
+    rows: dict[int, Floats]
     names: tuple[str, ...]
+    shown: Shown
 
     def look(self, as_of: int) -> Look:
         """Return which cutoffs a week is held against."""
@@ -88,7 +92,7 @@ def measure(customers: int, shops: int) -> dict[str, Any]:
         shop = prepare(customers, seed=100 + seed)
         for as_of in watch_days():
             weeks += 1
-            looked += shop.rows[as_of].customers
+            looked += len(shop.rows[as_of])
             for how, alarm in say(shop, as_of, shop.rows[as_of], names).items():
                 quiet[how] = quiet.get(how, 0) + alarm
         for name, broken in BREAKS.items():
@@ -149,18 +153,21 @@ def prepare(customers: int, *, seed: int) -> Watched:
     )
     model = fit(dataset.take(known), QUICK, until_us=trained)
     at = {cutoff: rows.values[rows.cutoffs == cutoff] for cutoff in cutoffs}
+    signals = Recipe().signals
+    told_time = {*signals.season, *signals.calendar, *GROWING}
     return Watched(
         events,
         catalogue,
         population,
         model,
         learned_through=newest,
-        rows={cutoff: Rows(X, len(X)) for cutoff, X in at.items()},
+        rows=at,
         names=rows.names,
+        shown=Shown(at.__getitem__, rows.names, model.risks, told_time),
     )
 
 
-def say(shop: Watched, as_of: int, current: Rows, names: dict[str, int]) -> dict[str, bool]:
+def say(shop: Watched, as_of: int, current: Floats, names: dict[str, int]) -> dict[str, bool]:
     """Return what each way of watching says of a quiet week; count which signals it names."""
     found = compare(shop, as_of, current)
     wrong = [one.name for one in found if one.drifted]
@@ -174,58 +181,60 @@ def say(shop: Watched, as_of: int, current: Rows, names: dict[str, int]) -> dict
     }
 
 
-def compare(shop: Watched, as_of: int, current: Rows) -> tuple[Drift, ...]:
+def compare(shop: Watched, as_of: int, current: Floats) -> tuple[Drift, ...]:
     """Compare one week as the command does."""
-    signals = Recipe().signals
-    return compare_look(
-        shop.look(as_of),
-        lambda cutoff: current.X if cutoff == as_of else shop.rows[cutoff].X,
-        shop.names,
-        risks=shop.model.risks,
-        without={*signals.season, *signals.calendar, *GROWING},
-    )
+    return shop.shown.compare(shop.look(as_of), shop.shown.of([current]))
 
 
-def alarms(shop: Watched, as_of: int, current: Rows) -> bool:
+def alarms(shop: Watched, as_of: int, current: Floats) -> bool:
     """Tell whether a week raises an alarm."""
     return any(one.drifted for one in compare(shop, as_of, current))
 
 
-def by_p_values(shop: Watched, as_of: int, current: Rows) -> bool:
-    """Tell whether any signal's Kolmogorov-Smirnov p-value is under 1 % by Bonferroni."""
+def by_p_values(shop: Watched, as_of: int, current: Floats) -> bool:
+    """Tell whether any signal's Kolmogorov-Smirnov p-value is under 1 % by Bonferroni.
+
+    That is: whether its distance passes the limit law's quantile, as ``scipy.stats.ks_2samp`` with
+    ``method="asymp"`` has it.
+    """
     day = shop.look(as_of).references[SEASON][1]
-    reference = shop.rows[day].X
-    skip = {*Recipe().signals.season, *Recipe().signals.calendar, *GROWING}
-    for place, name in enumerate(shop.names):
-        sides = [X[:, place][~np.isnan(X[:, place])] for X in (reference, current.X)]
-        if name not in skip and min(map(len, sides)) >= 30:
-            p = stats.ks_2samp(*sides, method="asymp").pvalue
-            if p < 0.01 / len(shop.names):
+    sides = shop.shown.of([shop.rows[day]]), shop.shown.of([current])
+    for before, now in zip(*(side.columns[:-1] for side in sides), strict=True):
+        sizes = len(before.values), len(now.values)
+        if min(sizes) >= 30:
+            limit = furthest(round(sizes[0] * sizes[1] / sum(sizes)), 0.01 / len(shop.names))
+            if kolmogorov_smirnov(before.values, now.values) > limit:
                 return True
     return False
 
 
-def cents(shop: Watched, as_of: int) -> Rows:
+@cache
+def furthest(rows: int, chance: float) -> float:
+    """Return the Kolmogorov-Smirnov distance that so many rows pass with a chance."""
+    return float(stats.kstwo.isf(chance, rows))
+
+
+def cents(shop: Watched, as_of: int) -> Floats:
     """Money arrives in cents."""
-    X = shop.rows[as_of].X.copy()
+    X = shop.rows[as_of].copy()
     for place, name in enumerate(shop.names):
         if name.startswith(("spend_", "net_spend_")):
             X[:, place] *= 100
-    return Rows(X, len(X))
+    return X
 
 
-def a_third_missing(shop: Watched, as_of: int) -> Rows:
+def a_third_missing(shop: Watched, as_of: int) -> Floats:
     """Days since the last sign-in are missing for a third of the customers."""
-    X = shop.rows[as_of].X.copy()
+    X = shop.rows[as_of].copy()
     gone = np.random.default_rng(as_of // DAY_US).random(len(X)) < 0.33
     X[gone, shop.names.index("days_since_login")] = np.nan
-    return Rows(X, len(X))
+    return X
 
 
-def no_sign_ins(days: int) -> Callable[[Watched, int], Rows]:
+def no_sign_ins(days: int) -> Callable[[Watched, int], Floats]:
     """Sign-ins have not been sent for so many days; the signals are built anew without them."""
 
-    def broken(shop: Watched, as_of: int) -> Rows:
+    def broken(shop: Watched, as_of: int) -> Floats:
         start = pa.scalar(from_us(as_of - days * DAY_US), pa.timestamp("us", tz="UTC"))
         events = shop.events
         late = pc.greater_equal(events["occurred_at"], start)
@@ -238,12 +247,12 @@ def no_sign_ins(days: int) -> Callable[[Watched, int], Rows]:
             horizon_days=HORIZON,
             look_back_days=LOOK_BACK,
         )
-        return Rows(rows.values, len(rows.values))
+        return rows.values
 
     return broken
 
 
-BREAKS: dict[str, Callable[[Watched, int], Rows]] = {
+BREAKS: dict[str, Callable[[Watched, int], Floats]] = {
     "money in cents": cents,
     "a third of days_since_login missing": a_third_missing,
     "no sign-ins for 7 days": no_sign_ins(7),

@@ -136,14 +136,14 @@ def _timed(run: Callable[[], Any], repeats: int) -> tuple[list[Run], Any]:
     for _ in range(repeats):
         given = None
         gc.collect()
-        before, cpu, began = _fresh_peak(), time.process_time(), time.perf_counter()
+        before, cpu, began = fresh_peak(), time.process_time(), time.perf_counter()
         given = run()
         seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
         runs.append(Run(seconds, cpu, peak_bytes() - before))
     return runs, given
 
 
-def _fresh_peak() -> int:
+def fresh_peak() -> int:
     """Set the peak back to what is resident now, where that is allowed, and return it in bytes."""
     pa.default_memory_pool().release_unused()
     try:

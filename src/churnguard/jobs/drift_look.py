@@ -124,17 +124,48 @@ def compare_look(
     tuple of Drift
         A signal each, and the score as the last.
     """
-    kept = [place for place, name in enumerate(names) if name not in without]
+    shown = Shown(rows, names, risks, without)
+    return shown.compare(look, shown.of([rows(look.as_of)]), limits=limits)
 
-    def shown(cutoffs: Sequence[int]) -> Rows:
-        parts = [rows(cutoff) for cutoff in cutoffs]
+
+class Shown:
+    """Rows as the watch compares them: signals that tell more than the time, and the score.
+
+    A reference is put together once, however many looks are held against it.
+
+    Parameters
+    ----------
+    rows, names, risks, without
+        As for :func:`compare_look`.
+    """
+
+    def __init__(
+        self,
+        rows: Callable[[int], Floats],
+        names: Sequence[str],
+        risks: Callable[[Floats], Floats],
+        without: Collection[str] = (),
+    ) -> None:
+        self._rows, self._risks = rows, risks
+        self._kept = [place for place, name in enumerate(names) if name not in without]
+        self._names = [*(names[place] for place in self._kept), SCORE]
+        self._made: dict[tuple[int, ...], Rows] = {}
+
+    def of(self, parts: Sequence[Floats]) -> Rows:
+        """Return the rows of one or more cutoffs."""
         X = np.concatenate(parts)
-        both = np.column_stack([X[:, kept], risks(X)])
+        both = np.column_stack([X[:, self._kept], self._risks(X)])
         return Rows(both, round(len(X) / len(parts)))
 
-    return compare_rows(
-        {name: shown(cutoffs) for name, cutoffs in look.references.items()},
-        shown([look.as_of]),
-        [*(names[place] for place in kept), SCORE],
-        limits=limits,
-    )
+    def at(self, cutoffs: tuple[int, ...]) -> Rows:
+        """Return the rows of a reference."""
+        if cutoffs not in self._made:
+            self._made[cutoffs] = self.of([self._rows(cutoff) for cutoff in cutoffs])
+        return self._made[cutoffs]
+
+    def compare(
+        self, look: Look, current: Rows, *, limits: Limits | None = None
+    ) -> tuple[Drift, ...]:
+        """Compare today's rows, from :meth:`of`, with every reference."""
+        references = {name: self.at(cutoffs) for name, cutoffs in look.references.items()}
+        return compare_rows(references, current, self._names, limits=limits)

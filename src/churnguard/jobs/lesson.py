@@ -92,6 +92,10 @@ class Lesson:
         """How many different customers have a row."""
         return len(np.unique(self.dataset.customer_ids))
 
+    def without_events(self) -> Lesson:
+        """Return the lesson with its rows only: a large shop's events are not held any longer."""
+        return replace(self, history=replace(self.history, timelines=[]))
+
     def facts(self, judged: Backtest) -> Facts:
         """Return what a score needs to know of the training besides the model."""
         newest = self.dataset.take(self.dataset.cutoffs == self.plan.learn[-1])

@@ -154,14 +154,15 @@ def take_snapshots(
             label=label,
         )
 
-    parts = []
+    parts, outcomes = [], []
     work = Parallel(n_jobs=_THREADS, prefer="threads", return_as="generator")
-    for part in work(delayed(of)(timeline) for timeline in history.timelines):
-        parts.append(part)
+    for rows, gone in work(delayed(of)(timeline) for timeline in history.timelines):
+        parts.append(rows)
+        outcomes.append(gone)
         progress("building signals", len(parts), len(history.timelines))
-    rows, order = _joined([rows for rows, _ in parts])
-    gone = np.concatenate([gone for _, gone in parts])[order]
-    return Snapshots(rows, gone, mature(rows.cutoffs, horizon_days, history.data_end))
+    whole, order = _joined(parts)
+    known = mature(whole.cutoffs, horizon_days, history.data_end)
+    return Snapshots(whole, np.concatenate(outcomes)[order], known)
 
 
 def labelled_table(
@@ -219,8 +220,11 @@ def eligible_rows(
     return np.concatenate(found) if found else np.zeros(0, np.int32), instants
 
 
-def _joined(parts: Sequence[FeatureRows]) -> tuple[FeatureRows, NDArray[np.int64]]:
-    """Return the rows of all parts by (cutoff, customer), and which row of theirs each was."""
+def _joined(parts: list[FeatureRows]) -> tuple[FeatureRows, NDArray[np.int64]]:
+    """Return the rows of all parts by (cutoff, customer), and which row of theirs each was.
+
+    The parts are used up, one after the other: a large shop's rows are not held twice.
+    """
     ids = np.concatenate([part.customer_ids for part in parts])
     cutoffs = np.concatenate([part.cutoffs for part in parts])
     keys = pa.table({"cutoff": cutoffs, "customer_id": pa.array(ids, pa.string())})
@@ -228,10 +232,11 @@ def _joined(parts: Sequence[FeatureRows]) -> tuple[FeatureRows, NDArray[np.int64
     order = pc.sort_indices(keys, sort_keys=by).to_numpy().astype(np.int64)
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
-    values = np.empty((len(parts[0].names), len(order)))
-    start = 0
-    for part in parts:
+    names, population = parts[0].names, parts[0].population
+    values, start = np.empty((len(names), len(order))), 0
+    parts.reverse()
+    while parts:
+        part = parts.pop()
         values[:, place[start : start + len(part)]] = part.values.T
         start += len(part)
-    rows = FeatureRows(values.T, parts[0].names, ids[order], cutoffs[order], parts[0].population)
-    return rows, order
+    return FeatureRows(values.T, names, ids[order], cutoffs[order], population), order

@@ -106,6 +106,7 @@ class TrainingReport:
         return "\n".join(lines)
 
 
+_DIGESTED_ROWS = 65_536
 _HOW_TO_PROMOTE = "'churnguard models promote {} --approved-by NAME' makes it champion"
 
 
@@ -158,7 +159,8 @@ def train(
     playbook = read_playbook(layout.playbook)
     refuse_unknown_signals(playbook, catalogue.names, file=layout.playbook)
     refuse_untold(label_named(shop.settings.label), catalogue.names)
-    lesson = prepare_lesson(shop, catalogue, read, until=until or shop.clock(), progress=progress)
+    until = until or shop.clock()
+    lesson = prepare_lesson(shop, catalogue, read, until=until, progress=progress).without_events()
     tuning = search(lesson, read, trials, file=layout.tuning, progress=progress)
     read = tuning.recipe if tuning else read
     judged = backtest(
@@ -285,8 +287,9 @@ def _register(shop: Shop, taught: _Taught, key: str) -> tuple[str, str, str]:
 
 def _tags(shop: Shop, taught: _Taught) -> dict[str, str]:
     """Return what identifies the data, by digests and counts, never by rows."""
-    dataset = taught.lesson.dataset
-    digest = hashlib.sha256(dataset.X.tobytes())
+    dataset, digest = taught.lesson.dataset, hashlib.sha256()
+    for start in range(0, len(dataset), _DIGESTED_ROWS):
+        digest.update(dataset.X[start : start + _DIGESTED_ROWS].tobytes())
     digest.update(dataset.y.tobytes())
     return {
         "churnguard.shop": shop.settings.name,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from math import log, sqrt
 from typing import Any
 
@@ -45,6 +46,28 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Known:
+    """One column's known values.
+
+    Attributes
+    ----------
+    values : ndarray of float64
+        Rising.
+    share : float
+        Of all values; the others are missing.
+    """
+
+    values: Floats
+    share: float
+
+    @classmethod
+    def of(cls, column: Floats) -> Known:
+        """Sort a column."""
+        values = np.sort(column[~np.isnan(column)])
+        return cls(values, len(values) / max(len(column), 1))
+
+
+@dataclass(frozen=True)
 class Rows:
     """Signals of customers at one or more cutoffs.
 
@@ -58,6 +81,11 @@ class Rows:
 
     X: Floats
     customers: int
+
+    @cached_property
+    def columns(self) -> tuple[Known, ...]:
+        """The columns, sorted once however often they are compared."""
+        return tuple(Known.of(column) for column in self.X.T)
 
 
 @dataclass(frozen=True)
@@ -128,14 +156,20 @@ def population_stability(reference: Floats, current: Floats, *, bins: int) -> tu
     >>> population_stability(np.arange(100.0), np.arange(100.0) + 50, bins=10)[0] > 1
     True
     """
-    cuts = np.quantile(reference, np.arange(1, bins) / bins, method="inverted_cdf")
-    cuts = np.unique(cuts)
-    cuts = cuts[cuts < reference.max()] if len(cuts) else cuts
+    return _stability(np.sort(reference), np.sort(current), bins=bins)
+
+
+def _stability(reference: Floats, current: Floats, *, bins: int) -> tuple[float, int]:
+    """Return the population stability index of rising values, and the number of bins."""
+    parts = np.arange(1, bins) / bins
+    cuts = reference[np.maximum(np.ceil(len(reference) * parts - 1).astype(np.int64), 0)]
+    cuts = np.unique(cuts[cuts < reference[-1]])
     # A column of one value (nobody has it): what leaves that value needs a bin on either side.
     edges = cuts if len(cuts) else np.array([np.nextafter(reference[0], -np.inf), reference[0]])
     shares = []
     for values in (reference, current):
-        counts = np.bincount(np.searchsorted(edges, values), minlength=len(edges) + 1)
+        below = np.searchsorted(values, edges, side="right")
+        counts = np.diff(below, prepend=0, append=len(values))
         shares.append((counts + 0.5) / (len(values) + 0.5 * (len(edges) + 1)))
     p, q = shares
     return float(((q - p) * np.log(q / p)).sum()), len(edges) + 1
@@ -149,13 +183,18 @@ def kolmogorov_smirnov(reference: Floats, current: Floats) -> float:
     >>> kolmogorov_smirnov(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
     1.0
     """
-    sides = np.sort(reference), np.sort(current)
-    gaps = [
-        np.searchsorted(sides[0], at, side="right") / len(sides[0])
-        - np.searchsorted(sides[1], at, side="right") / len(sides[1])
-        for at in sides
-    ]
-    return float(max(np.abs(gap).max() for gap in gaps))
+    return _distance(np.sort(reference), np.sort(current))
+
+
+def _distance(reference: Floats, current: Floats) -> float:
+    """Return the largest distance of the distribution functions of rising values."""
+    together = np.concatenate([reference, current])
+    order = np.argsort(together, kind="stable")  # two rising runs: merged
+    at = together[order]
+    ends = np.flatnonzero(np.append(at[1:] != at[:-1], True))
+    before = np.cumsum(order < len(reference))[ends]
+    now = ends + 1 - before
+    return float(np.abs(before / len(reference) - now / len(current)).max())
 
 
 def shift(
@@ -185,19 +224,28 @@ def shift(
     limits : Limits, optional
         Floors and chance.
     """
-    limits = limits or Limits()
+    return _shift(
+        (Known.of(reference), Known.of(current)),
+        customers=customers,
+        comparisons=comparisons,
+        limits=limits or Limits(),
+    )
+
+
+def _shift(
+    sides: tuple[Known, Known], *, customers: tuple[int, int], comparisons: int, limits: Limits
+) -> Shift:
+    """Compare one column of two sets of rows, sorted."""
     chance = limits.false_alarms / comparisons
-    sides = (reference, current)
-    known = [values[~np.isnan(values)] for values in sides]
-    shares = [len(some) / max(len(values), 1) for some, values in zip(known, sides, strict=True)]
+    known, shares = [side.values for side in sides], [side.share for side in sides]
     sizes = [max(n * share, 1.0) for n, share in zip(customers, shares, strict=True)]
     psi = ks = 0.0
     psi_limit, ks_limit = limits.psi, limits.ks
     if min(map(len, known)) >= FEWEST_KNOWN:
         spread = 1 / sizes[0] + 1 / sizes[1]
         wanted = int(min(MOST_BINS, max(2, min(sizes) // ROWS_A_BIN)))
-        psi, bins = population_stability(*known, bins=wanted)
-        ks = kolmogorov_smirnov(*known)
+        psi, bins = _stability(known[0], known[1], bins=wanted)
+        ks = _distance(known[0], known[1])
         psi_limit += spread * float(special.chdtri(bins - 1, chance))
         ks_limit += sqrt(-log(chance / 2) / 2 * spread)
     pooled = sum(shares) / 2
@@ -286,12 +334,11 @@ def compare_rows(
         Drift(
             name,
             {
-                word: shift(
-                    rows.X[:, place],
-                    current.X[:, place],
+                word: _shift(
+                    (rows.columns[place], current.columns[place]),
                     customers=(rows.customers, current.customers),
                     comparisons=len(names),
-                    limits=limits,
+                    limits=limits or Limits(),
                 )
                 for word, rows in references.items()
             },
