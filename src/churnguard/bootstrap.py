@@ -10,7 +10,9 @@ from typing import Any
 
 from churnguard.clock import Clock, system_clock
 from churnguard.errors import InvalidRequest, NotEnoughHistory
+from churnguard.jobs.backup import Backup
 from churnguard.jobs.ports import Engine, ModelRegistry, Shop
+from churnguard.jobs.restore import Restored
 from churnguard.project.layout import Layout
 from churnguard.project.secrets import service_key
 from churnguard.project.settings import read_settings
@@ -94,9 +96,7 @@ def open_shop(
     )
 
 
-def upgrade_store(
-    root: Path, *, environ: Mapping[str, str] = os.environ
-) -> tuple[str | None, str]:
+def upgrade_store(root: Path, *, environ: Mapping[str, str] = os.environ) -> tuple[str | None, str]:
     """Bring the schema of a project's store up to date.
 
     Returns
@@ -113,6 +113,37 @@ def upgrade_store(
 
     settings = read_settings(root, environ)
     return upgrade_database(Layout(root.resolve()).resolve_store(settings.store))
+
+
+def back_up_project(
+    root: Path,
+    folder: Path,
+    *,
+    with_secrets: bool = False,
+    clock: Clock = system_clock,
+    environ: Mapping[str, str] = os.environ,
+) -> Backup:
+    """Copy a project, which may be in use meanwhile; see :func:`churnguard.jobs.backup.back_up`."""
+    from churnguard.jobs.backup import back_up
+    from churnguard.store.copying import StoreCopier
+    from churnguard.store.database import open_database
+
+    layout = Layout(root.resolve())
+    settings = read_settings(root, environ)
+    engine = open_database(layout.resolve_store(settings.store))
+    try:
+        copier = StoreCopier(engine, layout.data / "events")
+        return back_up(layout, copier, folder, now=clock(), with_secrets=with_secrets)
+    finally:
+        engine.dispose()
+
+
+def restore_project(backup: Path, root: Path, *, tombstones: Path | None = None) -> Restored:
+    """Make a project from a backup; see :func:`churnguard.jobs.restore.restore`."""
+    from churnguard.jobs.restore import restore
+    from churnguard.store.copying import place_store
+
+    return restore(backup, root, place=place_store, tombstones=tombstones)
 
 
 ENGINES = ("local", "spark")

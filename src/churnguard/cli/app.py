@@ -7,6 +7,7 @@ import typer
 from churnguard.cli.verbs import (
     audit,
     backtest,
+    backup,
     build,
     check,
     config,
@@ -20,6 +21,7 @@ from churnguard.cli.verbs import (
     keys,
     models,
     quarantine,
+    restore,
     retrain,
     run,
     score,
@@ -58,6 +60,8 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")
 app.add_typer(config.app, name="config")
 app.add_typer(db.app, name="db")
+app.command("backup")(backup.backup)
+app.command("restore")(restore.restore)
 app.command("demo")(demo.demo)
 
 
