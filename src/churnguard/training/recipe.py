@@ -91,7 +91,7 @@ class BoostedRecipe:
     learning_rate: float = 0.05
     l2: float = 20.0
     min_rows: int = 100
-    feature_share: float = 0.3
+    feature_share: float = 0.5
     row_share: float = 0.6
     seeds: int = 3
 
