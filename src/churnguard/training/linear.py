@@ -1,7 +1,8 @@
 """Logistic regression on squeezed, standardised signals; on one column, the small shop's learner.
 
-Values are squeezed by sign(x) log(1 + |x|), missing ones set to the middle. Every signal's part of
-the margin is exact. ``btyd`` and ``rhythm`` are the same learner on one column each.
+Values are squeezed by sign(x) log(1 + |x|), churn probabilities are taken as log-odds, and missing
+ones set to the middle. Every signal's part of the margin is exact. ``btyd`` is the same learner on
+one column, ``rhythm`` on two.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ Floats = NDArray[np.float64]
 BTYD_COLUMNS = ("mbgnbd_churn_risk", "bgnbd_churn_risk")
 RHYTHM_COLUMNS = ("days_since_order", "orders_per_month")
 
+_PROBABILITY = "_churn_risk"
+_SAFE = 1e-3
+
 
 @dataclass(frozen=True)
 class LinearScorer:
@@ -39,6 +43,8 @@ class LinearScorer:
         Log-odds of a customer in the middle of everything.
     width : int
         Columns that rows have.
+    odds : tuple of int
+        Those of ``columns`` whose values are probabilities, taken as log-odds.
     """
 
     columns: tuple[int, ...]
@@ -47,6 +53,7 @@ class LinearScorer:
     weights: tuple[float, ...]
     intercept: float
     width: int
+    odds: tuple[int, ...] = ()
 
     def margins(self, X: Floats) -> Floats:
         """Return raw log-odds, shape (n,)."""
@@ -69,7 +76,8 @@ class LinearScorer:
 
     def _part(self, X: Floats, place: int) -> Floats:
         # Column by column: a matrix product would round differently for one row and for many.
-        value = squeeze(X[:, self.columns[place]])
+        column = self.columns[place]
+        value = log_odds(X[:, column]) if column in self.odds else squeeze(X[:, column])
         scaled = (value - self.middles[place]) / self.spreads[place]
         return np.where(np.isnan(scaled), 0.0, scaled) * self.weights[place]
 
@@ -77,6 +85,11 @@ class LinearScorer:
 def squeeze(values: Floats) -> Floats:
     """Return sign(x) log(1 + |x|), elementwise."""
     return np.asarray(np.copysign(special.log1p(np.abs(values)), values))
+
+
+def log_odds(probability: Floats) -> Floats:
+    """Return log-odds, elementwise, of probabilities kept off 0 and 1."""
+    return np.asarray(special.logit(np.clip(probability, _SAFE, 1 - _SAFE)))
 
 
 def fit_linear(
@@ -103,7 +116,10 @@ def fit_linear(
         If none of the recipe's columns is in the dataset.
     """
     columns = _columns(dataset, recipe)
-    values = squeeze(dataset.X[:, columns])
+    odds = [place for place in columns if dataset.names[place].endswith(_PROBABILITY)]
+    values = np.where(
+        np.isin(columns, odds), log_odds(dataset.X[:, columns]), squeeze(dataset.X[:, columns])
+    )
     known = ~np.isnan(values)
     filled = np.where(known, values, 0.0)
     count = np.maximum(known.sum(axis=0), 1)
@@ -119,6 +135,7 @@ def fit_linear(
         weights=tuple(weights.tolist()),
         intercept=intercept,
         width=len(dataset.names),
+        odds=tuple(odds),
     )
 
 
@@ -156,6 +173,7 @@ def load_linear(
         weights=tuple(float(value) for value in values["weights"]),
         intercept=float(values["intercept"]),
         width=int(values["width"]),
+        odds=tuple(int(place) for place in values.get("odds", ())),
     )
 
 
