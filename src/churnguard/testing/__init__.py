@@ -24,9 +24,11 @@ from churnguard.testing.key_store import FakeKeyStore
 from churnguard.testing.ledger import FakeLedger
 from churnguard.testing.model import FakeChampion, FakeModel, FakeScorer
 from churnguard.testing.outbox import FakeCourier, FakeOutbox, FakeReceipt
+from churnguard.testing.privacy import FakePrivacyStore
 from churnguard.testing.replies import FakeReplyStore
 from churnguard.testing.sample_shop import sample_shop
 from churnguard.testing.score_store import FakeScoreStore
+from churnguard.testing.service import fake_service
 from churnguard.testing.shop import fake_shop
 from churnguard.testing.watch import FakeWatchStore
 from churnguard.testing.work import FakeWorkBook
@@ -45,6 +47,7 @@ __all__ = [
     "FakeLedger",
     "FakeModel",
     "FakeOutbox",
+    "FakePrivacyStore",
     "FakeReceipt",
     "FakeReplyStore",
     "FakeScoreStore",
@@ -56,6 +59,7 @@ __all__ = [
     "build_reason",
     "build_run",
     "build_score",
+    "fake_service",
     "fake_shop",
     "golden_corpus",
     "golden_cutoffs",
