@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from churnguard.training.backtest import MODEL, Backtest, backtest
-from churnguard.training.comparison import compare_models
+from churnguard.training.comparison import Comparison, compare_models
 from churnguard.training.recipe import Recipe
 from quality_shops.peers import peers_of
 from quality_shops.rows import Rows, shop_rows
@@ -22,6 +22,7 @@ from quality_shops.shops import DATASETS
 FIGURES = ("auc", "average_precision", "log_loss", "brier", "ece", "slope", "lift_10", "top_share")
 
 RESAMPLES = 500
+OURS = MODEL
 
 
 def judge(name: str, recipe: Recipe, *, keep: Path | None, threads: int) -> dict[str, Any]:
@@ -74,11 +75,11 @@ def told(
         "seconds": dict(seconds),
         **judged.to_dict(),
         "against": [one.to_dict() for one in compared],
-        "verdict": {metric: _verdict(compared, metric) for metric in ("log_loss", "auc")},
+        "verdict": {metric: verdict_of(compared, metric) for metric in ("log_loss", "auc")},
     }
 
 
-def _verdict(compared: Any, metric: str) -> str:
+def verdict_of(compared: Sequence[Comparison], metric: str) -> str:
     """Return ``best``, ``even`` with the best, or ``worse`` than one of the peers."""
     found = [one for one in compared if one.metric == metric]
     ahead = [one for one in found if (one.mean < 0) == (metric == "log_loss")]
@@ -101,6 +102,3 @@ def average(answers: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
         }
         for name in everywhere
     }
-
-
-OURS = MODEL
