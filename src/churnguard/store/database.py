@@ -20,7 +20,13 @@ from churnguard.errors import StoreError, StoreUnavailable
 from churnguard.store.breaker import Breaker
 from churnguard.store.connecting import connect, schema_of
 from churnguard.store.disk import demand_writable, disk_error
-from churnguard.store.schema import REVISIONS, demand_current, revision_of, upgrade
+from churnguard.store.schema import (
+    REVISIONS,
+    demand_current,
+    demand_durable,
+    revision_of,
+    upgrade,
+)
 
 CONNECTIONS = 8
 TIMEOUT_SECONDS = 5.0
@@ -120,6 +126,7 @@ def upgrade_database(url: str, *, root: Path = Path()) -> tuple[str | None, str]
 def _bring_up(engine: sa.Engine) -> None:
     with _explained():
         with reading(engine) as connection:
+            demand_durable(connection)
             current = revision_of(connection) == REVISIONS[-1]
         if not current:
             with writing(engine) as connection:
@@ -215,12 +222,11 @@ def _within_reach(engine: sa.Engine, what: str) -> Iterator[None]:
     """Tell of a store that is out of reach, slow, busy or full; spare the next callers the wait."""
     breaker = _BREAKERS.setdefault(engine, Breaker())
     breaker.check()
+    away = False
     try:
         yield
-        breaker.worked()
     except (OperationalError, PoolTimeout, engine.dialect.loaded_dbapi.OperationalError) as error:
-        if schema_of(engine) is not None and _is_cut(error):
-            breaker.failed()
+        away = schema_of(engine) is not None and _is_cut(error)
         of_the_disk = disk_error(engine, error)
         if of_the_disk is not None:
             raise of_the_disk from error
@@ -228,6 +234,11 @@ def _within_reach(engine: sa.Engine, what: str) -> Iterator[None]:
         if not isinstance(error, PoolTimeout):
             why = str(getattr(error, "orig", error)).strip()
         raise StoreUnavailable(f"The store could not be {what}: {why}.") from error
+    finally:
+        if away:
+            breaker.failed()
+        else:
+            breaker.worked()
 
 
 def _is_cut(error: Exception) -> bool:

@@ -17,6 +17,9 @@ from churnguard.store.connecting import schema_of
 
 REVISIONS = ("0001", "0002")
 """Every schema there has been, oldest first; the last one is what this code needs."""
+_FULL = 2  # what SQLite calls synchronous=FULL
+MIGRATIONS = Path(__file__).with_name("migrations")
+"""How a store gets from one to the next."""
 
 
 def revision_of(connection: sa.Connection) -> str | None:
@@ -66,6 +69,18 @@ def demand_current(connection: sa.Connection) -> None:
             )
 
 
+def demand_durable(connection: sa.Connection) -> None:
+    """Refuse a SQLite that would not wait for the disk.
+
+    Raises
+    ------
+    StoreError
+        If it does not run with ``synchronous=FULL``.
+    """
+    if connection.exec_driver_sql("PRAGMA synchronous").scalar() != _FULL:
+        raise StoreError("This SQLite does not let itself be told to wait for the disk.")
+
+
 def upgrade(connection: sa.Connection) -> str | None:
     """Bring the schema up to date within a write transaction; Alembic is imported only for this.
 
@@ -79,7 +94,7 @@ def upgrade(connection: sa.Connection) -> str | None:
     from alembic.script import ScriptDirectory
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("path_separator", "os")
     script = ScriptDirectory.from_config(config)
 
