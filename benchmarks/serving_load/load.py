@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -27,10 +28,13 @@ class Target:
         ``http://127.0.0.1:8000``.
     requests : sequence of str
         Whole HTTP requests, asked in turn.
+    session : int
+        Whose processor time is counted: the server's process and all that it started.
     """
 
     url: str
     requests: Sequence[str]
+    session: int = 0
 
     def closed(self, connections: int, seconds: float) -> dict[str, Any]:
         """Return throughput and latencies with every connection kept busy."""
@@ -41,7 +45,7 @@ class Target:
         return self._run(connections=connections, seconds=seconds, rate=rate)
 
     def _run(self, **plan: float) -> dict[str, Any]:
-        place = urlsplit(self.url)
+        place, before = urlsplit(self.url), processor_seconds(self.session)
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             json.dump(list(self.requests), file)
             file.flush()
@@ -54,7 +58,26 @@ class Target:
                 check=True,
                 timeout=plan["seconds"] * 2 + 90,
             )
-        return _summed(json.loads(told.stdout))
+        figures = _summed(json.loads(told.stdout))
+        used = processor_seconds(self.session) - before
+        answered = figures.pop("answered")
+        return figures | ({"cpu_ms": round(used * 1000 / answered, 2)} if answered else {})
+
+
+def processor_seconds(session: int) -> float:
+    """Return the processor time that all processes of a session have used.
+
+    Unlike throughput it says little of what else the machine does.
+    """
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            values = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended
+            continue
+        if int(values[3]) == session:
+            ticks += int(values[11]) + int(values[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def get(path: str, key: str) -> str:
@@ -78,6 +101,7 @@ def _summed(told: Mapping[str, Any]) -> dict[str, Any]:
         times for code, times in told["statuses"].items() if code not in ("200", "429", "503")
     )
     return {
+        "answered": sum(told["statuses"].values()),
         "per_second": round(len(fine) / told["seconds"], 1),
         **_quantiles(fine, ""),
         "refused": len(refused),

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +50,13 @@ class LoadedChampion:
         return ModelName(
             version=self.entry.version,
             bundle=self.bundle.digest,
-            calibration=self.bundle.model.calibration_id,
+            calibration=self._calibration,
             population=population,
         )
+
+    @cached_property
+    def _calibration(self) -> str:
+        return self.bundle.model.calibration_id
 
     @property
     def name(self) -> ModelName:

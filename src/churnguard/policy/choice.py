@@ -96,6 +96,8 @@ def choose_actions(
     """
     actions = playbook.ranked
     n = len(table)
+    if n == 1:
+        return _choose_for_one(actions, table, risks=risks, values=values, contact=contact)
     chosen = np.zeros(n, dtype=np.int64)
     gains, costs = np.zeros(n), np.zeros(n)
     safe = (1.0 - risks) * values
@@ -111,7 +113,35 @@ def choose_actions(
     return Choices(actions, chosen, gains, costs)
 
 
-def prevented_churn(risks: NDArray[np.float64], prevents: float) -> NDArray[np.float64]:
+def _choose_for_one(
+    actions: tuple[Action, ...],
+    table: SignalTable,
+    *,
+    risks: NDArray[np.float64],
+    values: NDArray[np.float64],
+    contact: Contact,
+) -> Choices:
+    """Choose for one customer: the same sums for all actions at once, rules from the best down."""
+    cost, given, prevents = (
+        np.array([(action.cost, action.gives_away, action.prevents) for action in actions[1:]])
+        .reshape(-1, 3)
+        .T
+    )
+    costs = cost + given * ((1.0 - risks) * values)
+    gains = prevented_churn(risks, prevents) * values - costs
+    for place in np.argsort(-gains, kind="stable").tolist():
+        if not gains[place] > 0.0:
+            break
+        if eligible(actions[place + 1], table, contact)[0]:
+            return Choices(
+                actions, np.array([place + 1]), gains[place : place + 1], costs[place : place + 1]
+            )
+    return Choices(actions, np.zeros(1, dtype=np.int64), np.zeros(1), np.zeros(1))
+
+
+def prevented_churn(
+    risks: NDArray[np.float64], prevents: float | NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Return by how much an action lowers each customer's risk.
 
     The share ``prevents`` holds at a risk of 1/2; elsewhere the action has the same effect on the
@@ -123,8 +153,9 @@ def prevented_churn(risks: NDArray[np.float64], prevents: float) -> NDArray[np.f
     ----------
     risks : ndarray of float64, shape (n,)
         Probability of leaving when nothing is done.
-    prevents : float
-        Share of churn prevented at even odds, from 0 to below 1.
+    prevents : float or ndarray of float64
+        Share of churn prevented at even odds, from 0 to below 1; of one action, or of several
+        where there is one customer.
 
     Returns
     -------
@@ -148,9 +179,12 @@ def eligible(action: Action, table: SignalTable, contact: Contact) -> NDArray[np
     -------
     ndarray of bool, shape (n,)
     """
-    may = action.when.holds(table)
+    may = np.ones(len(table), dtype=bool)
     if action.consent != "none":
-        may = may & contact.consent.get(action.consent, np.zeros(len(table), dtype=bool))
+        may = contact.consent.get(action.consent, ~may)
+        if not may.any():  # cheaper to tell than a rule
+            return np.zeros(len(table), dtype=bool)
+    may = may & action.when.holds(table)
     for row, taken in contact.last_actions.items():
         if may[row] and _rest_days(action, taken, contact.as_of) > 0:
             may[row] = False
