@@ -1,4 +1,4 @@
-"""The client asks patiently, repeats nothing that counts, and tells failures as the service does."""
+"""The client asks patiently, repeats nothing that counts, tells failures as the service does."""
 
 from __future__ import annotations
 
