@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from harness import History, Server, make_project
+from harness import History, Server, WarmServer, make_project
 
 
 @pytest.fixture
@@ -22,15 +22,19 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
         environ: Mapping[str, str] | None = None,
         words: Sequence[str] = (),
         under: Sequence[str] = (),
+        warm: bool = False,
     ) -> Server:
         root = root or tmp_path / name
         key = make_project(root, scopes=scopes, **(environ or {}))
-        servers.append(Server(root, key, environ=environ, words=words, under=under))
+        kind = WarmServer if warm else Server
+        servers.append(kind(root, key, environ=environ, words=words, under=under))
         return servers[-1]
 
     yield make
     for server in servers:
         server.kill()
+        if isinstance(server, WarmServer):
+            server.retire()
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ class Server:
         self.environ = dict(environ or {})
         self.words = tuple(words)
         self.under = tuple(under)
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Process | None = None
         self.url = ""
         self._starts = 0
 
@@ -97,20 +97,23 @@ class Server:
         folder = self.root / ".process"
         folder.mkdir(exist_ok=True)
         self._told, self._log = folder / f"{self._starts}.out", folder / f"{self._starts}.err"
-        command = [*self.under, sys.executable, "-m", "churnguard.cli", "serve"]
-        command += ["--project", str(self.root), "--port", "0", "--json", *self.words]
+        words = ["serve", "--project", str(self.root), "--port", "0", "--json", *self.words]
+        self.process = self._spawn(words)
+        self.url = self._read_url()
+        if wait:
+            self._wait_until_live()
+        return self
+
+    def _spawn(self, words: Sequence[str]) -> Process:
+        command = [*self.under, sys.executable, "-m", "churnguard.cli", *words]
         with self._told.open("wb") as out, self._log.open("wb") as err:
-            self.process = subprocess.Popen(
+            return subprocess.Popen(
                 command,
                 stdout=out,
                 stderr=err,
                 env=os.environ | self.environ,
                 start_new_session=True,  # what runs it, as strace, ends with it
             )
-        self.url = self._read_url()
-        if wait:
-            self._wait_until_live()
-        return self
 
     def kill(self) -> None:
         """End it as a power cut would: SIGKILL, now."""
@@ -156,6 +159,65 @@ class Server:
                 assert self.process is not None
                 assert self.process.poll() is None, f"it ended: {self.log}"
         raise AssertionError(f"it does not answer: {self.log}")
+
+
+class WarmServer(Server):
+    """The same, started in a moment by ``warm_starter.py``: for tests that start many."""
+
+    _starter: subprocess.Popen[str] | None = None
+
+    def _spawn(self, words: Sequence[str]) -> Process:
+        if self._starter is None:
+            self._starter = subprocess.Popen(
+                [sys.executable, str(Path(__file__).with_name("warm_starter.py"))],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        order = {"words": list(words), "out": str(self._told), "err": str(self._log)}
+        assert self._starter.stdin is not None
+        assert self._starter.stdout is not None
+        self._told.touch()
+        self._starter.stdin.write(json.dumps(order | {"environ": self.environ}) + "\n")
+        self._starter.stdin.flush()
+        return Forked(int(self._starter.stdout.readline()))
+
+    def retire(self) -> None:
+        """End it, and what starts it."""
+        self.kill()
+        if self._starter is not None:
+            self._starter.kill()
+            self._starter.communicate()
+            self._starter = None
+
+
+class Forked:
+    """A process that another one has started and buries."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def poll(self) -> int | None:
+        """Return None for as long as it lives."""
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return 0
+        return None
+
+    def wait(self, timeout: float = 30) -> int:
+        """Wait until it is gone."""
+        for _ in _until(timeout):
+            if self.poll() is not None:
+                return 0
+        raise TimeoutError(f"process {self.pid} does not end")
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
+
+
+Process = subprocess.Popen[bytes] | Forked
 
 
 def _until(seconds: float) -> Iterable[None]:
