@@ -11,6 +11,7 @@ import pytest
 from churnguard.bootstrap import open_shop
 from churnguard.errors import BundleMismatch, CatalogueError, InvalidRequest
 from churnguard.jobs.build import build
+from churnguard.jobs.check import check
 from churnguard.jobs.explain import explain
 from churnguard.jobs.horizon import horizon
 from churnguard.jobs.ingest import ingest
@@ -138,6 +139,14 @@ def test_a_model_of_another_label_is_refused(root) -> None:
     assert horizon(other).customers > 200
     with pytest.raises(InvalidRequest, match="churn has a date of its own"):
         horizon(open_shop(root, clock=lambda: NOW, environ={}))
+
+
+def test_readiness_is_asked_of_the_label(shop) -> None:
+    """Without a single order, the shop can be trained on; who subscribes is eligible."""
+    ready = check(shop, recipe="quick")
+    assert ready.eligible_now == sum(running(customer) for customer in range(CUSTOMERS))
+    assert not any(wanting.hinders for wanting in ready.wanting)
+    assert all(0 < count.churned < count.rows for count in ready.cutoffs)
 
 
 def test_a_label_by_which_nobody_can_be_scored_is_refused_before_training(root) -> None:

@@ -10,11 +10,11 @@ import numpy as np
 from churnguard.clock import DAY_US, from_us, iso, to_us
 from churnguard.errors import NotEnoughHistory
 from churnguard.features.coverage import carried_by
-from churnguard.jobs.lesson import newest_mature
+from churnguard.jobs.lesson import newest_mature, refuse_unseen
 from churnguard.jobs.ports import Progress, Shop, silent
 from churnguard.jobs.readiness import CutoffCount, Readiness, Wanting
 from churnguard.jobs.snapshots import History, read_history
-from churnguard.labels.order_gap import churned, eligible
+from churnguard.labels import ORDER_GAP, label_named
 from churnguard.project.layout import Layout
 from churnguard.project.loader import load_catalogue, load_recipe
 from churnguard.training.cutoffs import CutoffPlan, plan_cutoffs
@@ -60,8 +60,8 @@ def check(shop: Shop, *, recipe: str = "default", progress: Progress = silent) -
         families[found.family] = families.get(found.family, 0) + 1
     orders = np.concatenate([np.diff(part.track(_ORDER).offsets) for part in history.timelines])
     counts, wanting, enough_from = _training(shop, history, read)
-    eligible_now = _eligible(history, to_us(shop.clock()), shop.settings.look_back_days)
-    if history.event_counts.get(_ORDER) and not eligible_now:
+    eligible_now = _eligible(shop, history, to_us(shop.clock()))
+    if label_named(shop.settings.label).seen_in(history.event_counts) and not eligible_now:
         wanting = (*wanting, _stale(history))
     return Readiness(
         events=dict(sorted(history.event_counts.items())),
@@ -92,16 +92,20 @@ def _stale(history: History) -> Wanting:
     )
 
 
-def _eligible(history: History, at: int, look_back_days: int) -> int:
-    return sum(len(eligible(timeline, at, look_back_days)) for timeline in history.timelines)
+def _eligible(shop: Shop, history: History, at: int) -> int:
+    label, days = label_named(shop.settings.label), shop.settings.look_back_days
+    return sum(len(label.eligible(timeline, at, days)) for timeline in history.timelines)
 
 
 def _training(
     shop: Shop, history: History, recipe: Recipe
 ) -> tuple[tuple[CutoffCount, ...], tuple[Wanting, ...], datetime | None]:
     """Return rows by possible cutoff, what training lacks, and from when the time is enough."""
-    if not history.event_counts.get(_ORDER):
-        return (), (Wanting(*NO_ORDERS),), None
+    try:
+        refuse_unseen(label_named(shop.settings.label), history.event_counts)
+    except NotEnoughHistory as unseen:
+        by_orders = shop.settings.label == ORDER_GAP
+        return (), (Wanting(*(NO_ORDERS if by_orders else (unseen.message, unseen.hint))),), None
     try:
         plan = _plan(shop, history, recipe, later_days=0)
     except NotEnoughHistory as short:
@@ -145,12 +149,12 @@ def _enough_from(
 
 def _counted(shop: Shop, history: History, at: int) -> CutoffCount:
     """Count the rows of a cutoff whose outcome is known."""
-    rows = gone = 0
+    label, settings, rows, gone = label_named(shop.settings.label), shop.settings, 0, 0
     for timeline in history.timelines:
-        codes = eligible(timeline, at, shop.settings.look_back_days)
+        codes = label.eligible(timeline, at, settings.look_back_days)
         instants = np.full(len(codes), at, np.int64)
         rows += len(codes)
-        gone += int(churned(timeline, codes, instants, shop.settings.horizon_days).sum())
+        gone += int(label.churned(timeline, codes, instants, settings.horizon_days).sum())
     return CutoffCount(iso(from_us(at)), rows, gone)
 
 

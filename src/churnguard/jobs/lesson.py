@@ -249,7 +249,7 @@ def refuse_unseen(label: Label, event_counts: Mapping[str, int]) -> None:
     NotEnoughHistory
         If none of them occurs.
     """
-    if not any(event_counts.get(event) for event in label.needs):
+    if not label.seen_in(event_counts):
         known, wanted = ", ".join(sorted(event_counts)), " or ".join(label.needs)
         raise NotEnoughHistory(
             f"The history has no {wanted} events, only {known}: by the label '{label.name}' nobody "

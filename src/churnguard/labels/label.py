@@ -61,6 +61,10 @@ class Label:
         """The kind of event whose absence is churn; None where churn is an event of its own."""
         return self.needs[0] if len(self.needs) == 1 else None
 
+    def seen_in(self, event_counts: Mapping[str, int]) -> bool:
+        """Tell whether any event occurs that the label looks at."""
+        return any(event_counts.get(event) for event in self.needs)
+
     def told(self, horizon_days: int, look_back_days: int) -> str:
         """Return what the risk is about, as the end of a sentence.
 
