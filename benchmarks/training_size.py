@@ -28,7 +28,6 @@ import pyarrow.parquet as pq
 
 from churnguard.bootstrap import open_shop
 from churnguard.clock import DAY_US, from_us
-from churnguard.events.customers import CUSTOMER_SCHEMA
 from churnguard.events.schema import EVENT_SCHEMA
 from churnguard.jobs.champion import load_champion
 from churnguard.jobs.ports import Shop
@@ -52,6 +51,7 @@ class Buckets:
     """A store of events that is read a bucket of customers at a time."""
 
     files: Sequence[Path]
+    book: pa.Table
 
     def partitions(self) -> Iterator[pa.Table]:
         """Yield the buckets."""
@@ -59,9 +59,9 @@ class Buckets:
             yield pq.read_table(file)
 
     def customers(self, customer_ids: Sequence[str] | None = None) -> pa.Table:
-        """Return an empty customer book."""
+        """Return the customer book, which is empty."""
         del customer_ids
-        return CUSTOMER_SCHEMA.empty_table()
+        return self.book
 
 
 class Steps:
@@ -140,7 +140,7 @@ def make_shop(root: Path, customers: int, cutoffs: int) -> Shop:
         events = made_up_events(each * EVENTS_EACH, each, first=each * bucket)
         pq.write_table(canonical(events), file, compression="zstd")
     shop = open_shop(root, clock=lambda: from_us(DAYS * DAY_US), environ={})
-    return replace(shop, events=Buckets(files))
+    return replace(shop, events=Buckets(files, shop.events.customers()))
 
 
 def canonical(events: pa.Table) -> pa.Table:
@@ -160,7 +160,8 @@ def one_row(shop: Shop) -> dict[str, float]:
     entry = shop.ledger.champion()
     assert entry is not None
     bundle = load_champion(shop, entry).bundle
-    small = replace(shop, events=Buckets([shop.root / "00.parquet"]))
+    first = Buckets([shop.root / "00.parquet"], shop.events.customers())
+    small = replace(shop, events=first)
     history = read_history(small, known_before=shop.clock(), progress=lambda *_: None)
     rows, _ = snapshot_rows(
         history.timelines[0],
