@@ -263,13 +263,16 @@ def install(app: FastAPI) -> None:
 
 
 def _add_refusals(openapi: Mapping[str, Any]) -> None:
-    """Describe what every call with a key may answer: too much, or too busy."""
+    """Describe what every call may answer: too much, too busy, or wrongly sent again."""
     wait = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
     for operations in openapi["paths"].values():
         for operation in operations.values():
             if "security" in operation:
                 for code, refusal in problem_responses(429, 503).items():
                     operation["responses"].setdefault(str(code), {**refusal, "headers": wait})
+            if any(one["name"] == "idempotency-key" for one in operation.get("parameters", ())):
+                for code, refusal in problem_responses(400, 409, 422).items():
+                    operation["responses"].setdefault(str(code), refusal)
 
 
 def _schemas() -> dict[str, Any]:

@@ -198,7 +198,9 @@ class ScoresRequest(BaseModel):
     )
 
     items: list[ScoreItem] = Field(max_length=MOST_ITEMS)
-    explain: bool = Field(False, description="With reasons; costs about a millisecond each.")
+    explain: bool = Field(
+        False, strict=True, description="With reasons; costs about a millisecond each."
+    )
     as_of: str | None = Field(None, description="Look back from this instant; now if left out.")
 
 
