@@ -56,8 +56,10 @@ def open_shop(
     from churnguard.store.keys import SqlKeyStore
     from churnguard.store.ledger import SqlLedger
     from churnguard.store.outbox import SqlOutbox
+    from churnguard.store.privacy import SqlPrivacyStore
     from churnguard.store.replies import SqlReplyStore
     from churnguard.store.scores import SqlScoreStore
+    from churnguard.store.tombstones import Tombstones
     from churnguard.store.watch import SqlWatchStore
     from churnguard.store.work import SqlWorkBook
 
@@ -76,19 +78,22 @@ def open_shop(
 
         return MlflowRegistry(layout.mlruns, settings.name)
 
+    key = cache(lambda: service_key(layout, environ))
+    stones = Tombstones(key)
     return Shop(
         root=layout.root,
         settings=settings,
-        events=SqlEventStore(engine, layout.data / "events"),
+        events=SqlEventStore(engine, layout.data / "events", tombstones=stones),
         changes=SqlChanges(engine),
-        scores=SqlScoreStore(engine),
+        scores=SqlScoreStore(engine, tombstones=stones),
         ledger=SqlLedger(engine),
         keys=SqlKeyStore(engine),
         replies=SqlReplyStore(engine),
-        audit=SqlAuditLog(engine, lambda: service_key(layout, environ)),
+        audit=SqlAuditLog(engine, key),
+        privacy=SqlPrivacyStore(engine, stones, key),
         work=SqlWorkBook(engine),
         outbox=SqlOutbox(engine),
-        watch=SqlWatchStore(engine),
+        watch=SqlWatchStore(engine, tombstones=stones),
         courier=HttpCourier(settings.webhook_allow, clock=clock),
         registry=registry,
         clock=clock,
@@ -140,10 +145,15 @@ def back_up_project(
 
 def restore_project(backup: Path, root: Path, *, tombstones: Path | None = None) -> Restored:
     """Make a project from a backup; see :func:`churnguard.jobs.restore.restore`."""
+    from churnguard.jobs.erase import forget_again
     from churnguard.jobs.restore import restore
     from churnguard.store.copying import place_store
 
-    return restore(backup, root, place=place_store, tombstones=tombstones)
+    def replay(project: Path, graves: list[tuple[str, int, str]]) -> int:
+        named = {bytes.fromhex(subject): (at, receipt) for subject, at, receipt in graves}
+        return forget_again(open_shop(project), named)
+
+    return restore(backup, root, place=place_store, replay=replay, tombstones=tombstones)
 
 
 ENGINES = ("local", "spark")

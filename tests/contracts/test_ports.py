@@ -13,7 +13,7 @@ import pytest
 
 from churnguard.clock import to_us
 from churnguard.errors import DecisionNotFound
-from churnguard.events.customers import CUSTOMER_SCHEMA
+from churnguard.events.customers import BOOK_SCHEMA, CUSTOMER_SCHEMA
 from churnguard.events.schema import EVENT_SCHEMA
 from churnguard.jobs.ports import AtRiskQuery, QuarantinedRow
 from churnguard.testing import (
@@ -66,7 +66,7 @@ class TestEventStore:
     def test_an_empty_store_answers_everything(self, store):
         assert store.history().schema.equals(EVENT_SCHEMA)
         assert store.history().num_rows == store.events_of(["C1"]).num_rows == 0
-        assert store.customers().schema.equals(CUSTOMER_SCHEMA)
+        assert store.customers().schema.equals(BOOK_SCHEMA)
         assert (store.data_through(), dict(store.event_counts())) == (None, {})
         assert not store.has_customer("C1")
 
@@ -138,7 +138,7 @@ class TestEventStore:
         assert store.put_customers(book(consent_email=True)).accepted == 1
         assert store.put_customers(book(consent_email=True)).duplicates == 1
         assert store.put_customers(book(consent_email=False)).accepted == 1
-        assert store.customers(["C9"]).to_pylist() == book(consent_email=False).to_pylist()
+        assert store.customers(["C9"]).drop(["restricted"]).equals(book(consent_email=False))
         assert store.customers(["C1"]).num_rows == 0
         assert store.has_customer("C9")
 
@@ -186,6 +186,21 @@ class TestScoreStore:
         assert store.stored_score("B") is None
         assert store.stored_score("B", "run-1") == scores[1]
         assert store.at_risk(AtRiskQuery())[1] == 1
+
+    def test_old_batches_are_pruned_to_one_a_month(self, store, scores):
+        """The newest of a month stays, and whatever is not old; decisions stay in any case."""
+        days = [80, 70, 40, 39, 2, 1]
+        for day in days:
+            at = NOON - timedelta(days=day)
+            store.save_run(build_run(f"run-{day}", as_of=at, created_at=at), scores)
+        assert store.prune(NOON - timedelta(days=35)) == 2
+        assert store.prune(NOON - timedelta(days=35)) == 0
+        kept = [day for day in days if store.stored_score("A", f"run-{day}") is not None]
+        months = {}
+        for day in days:
+            months[(NOON - timedelta(days=day)).strftime("%Y-%m")] = day
+        assert kept == sorted({*months.values(), 2, 1}, reverse=True)
+        assert store.record_outcome("d-C", "contacted", at=NOON, actor="dana") == "C"
 
     def test_the_summary_counts_the_newest_batch(self, store, scores):
         store.save_run(build_run(), scores)

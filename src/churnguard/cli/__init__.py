@@ -27,6 +27,14 @@ def main() -> None:
         if debug:
             raise
         sys.exit(report_error(error, as_json=as_json))
+    except MemoryError:
+        if debug:
+            raise
+        short = ChurnGuardError(
+            "There is too little memory for this; nothing was changed.",
+            hint="Give the process more, or do the work on a larger machine.",
+        )
+        sys.exit(report_error(short, as_json=as_json))
 
 
 __all__ = ["main"]

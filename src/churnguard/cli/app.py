@@ -14,7 +14,9 @@ from churnguard.cli.verbs import (
     db,
     demo,
     drift,
+    erase,
     explain,
+    export,
     horizon,
     ingest,
     init,
@@ -27,6 +29,7 @@ from churnguard.cli.verbs import (
     score,
     serve,
     simulate,
+    suppress,
     train,
     worker,
 )
@@ -58,6 +61,9 @@ app.command("worker")(worker.worker)
 app.add_typer(run.app, name="run")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")
+app.command("suppress")(suppress.suppress)
+app.command("export")(export.export)
+app.command("erase")(erase.erase)
 app.add_typer(config.app, name="config")
 app.add_typer(db.app, name="db")
 app.command("backup")(backup.backup)

@@ -35,6 +35,9 @@ LARGEST = 1e12
 REMOVED = "[removed]"
 """Stands in a quarantined row where an e-mail address or a phone number was."""
 
+ERASED_CUSTOMER = "erased_customer"
+"""The reason that is counted, without a row in the quarantine, for people who were erased."""
+
 REASONS: MappingOf[str, str] = {
     "broken_row": "The line is no row of this table.",
     "bad_debt_adjustment": "The invoice writes off a debt; it is no order.",
@@ -59,6 +62,7 @@ REASONS: MappingOf[str, str] = {
     "bad_flag": "A flag is neither yes nor no.",
     "bad_text": "A text holds a control character where none belongs.",
     "too_long": "A text is longer than allowed.",
+    ERASED_CUSTOMER: "The person was erased; nothing of the row is kept.",
 }
 """Every reason that ChurnGuard itself gives, in the order in which they are looked for."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from churnguard.jobs.erase import finish_erasures
 from churnguard.jobs.ports import Shop
 from churnguard.project.layout import Layout
 
@@ -16,6 +17,8 @@ WORK = timedelta(days=90)
 """How long finished jobs are remembered."""
 CHANGES = timedelta(days=730)
 """How long moves of scores, and standings whose outcome is known, are kept."""
+BATCHES = timedelta(days=35)
+"""How long every night's batch of scores is kept; of older ones, one a month."""
 UNFINISHED = timedelta(days=2)
 """After so long a night that nobody went on with is given up, and its files removed."""
 
@@ -32,6 +35,10 @@ def _score_changes(shop: Shop, now: datetime) -> Mapping[str, Any]:
     return {"rows": shop.watch.prune(now - CHANGES)}
 
 
+def _scores(shop: Shop, now: datetime) -> Mapping[str, Any]:
+    return {"batches": shop.scores.prune(now - BATCHES)}
+
+
 def _nights(shop: Shop, now: datetime) -> Mapping[str, Any]:
     old = [
         folder
@@ -43,11 +50,18 @@ def _nights(shop: Shop, now: datetime) -> Mapping[str, Any]:
     return {"folders": len(old)}
 
 
+def _erasures(shop: Shop, now: datetime) -> Mapping[str, Any]:
+    del now
+    return {"finished": finish_erasures(shop)}
+
+
 HOUSEKEEPING: dict[str, Callable[[Shop, datetime], Mapping[str, Any]]] = {
     "outbox": _outbox,
     "jobs": _jobs,
     "score_changes": _score_changes,
+    "scores": _scores,
     "nights": _nights,
+    "erasures": _erasures,
 }
 """Every such job by name; another is added by an entry of its own."""
 

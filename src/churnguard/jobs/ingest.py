@@ -23,10 +23,11 @@ from churnguard.events.mapping import Mapping, preset, read_mapping
 from churnguard.events.readers import Chunk, read_file
 from churnguard.events.schema import EVENT_SCHEMA
 from churnguard.events.times import lag_us
+from churnguard.events.validation import ERASED_CUSTOMER
 from churnguard.jobs.ingest_report import FileReport, IngestReport
 from churnguard.jobs.judging import Judged, judge
 from churnguard.jobs.ports import Appended, Progress, QuarantinedRow, Shop
-from churnguard.store.records import ACCEPTED, CONFLICT, DUPLICATE
+from churnguard.store.records import ACCEPTED, CONFLICT, DUPLICATE, ERASED
 
 Kind = Literal["events", "customers"]
 
@@ -259,15 +260,18 @@ def _report(
     rejected: Sequence[QuarantinedRow],
     events: MappingOf[str, int],
 ) -> FileReport:
-    counts = np.bincount(outcomes, minlength=3).tolist()
+    counts = np.bincount(outcomes, minlength=4).tolist()
+    reasons = Counter(row.reason for row in rejected)
+    if counts[ERASED]:
+        reasons[ERASED_CUSTOMER] = counts[ERASED]
     return FileReport(
         file=name,
         rows=sum(part.rows for part in judged),
         accepted=counts[ACCEPTED],
         duplicates=counts[DUPLICATE],
         conflicts=counts[CONFLICT],
-        quarantined=len(rejected),
-        reasons=dict(sorted(Counter(row.reason for row in rejected).items())),
+        quarantined=len(rejected) + counts[ERASED],
+        reasons=dict(sorted(reasons.items())),
         events=events,
         ambiguous_times=sum(part.ambiguous for part in judged),
         moved_times=sum(part.moved for part in judged),

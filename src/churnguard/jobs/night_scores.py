@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from churnguard.events.timeline import Timeline
 from churnguard.jobs.champion import LoadedChampion
+from churnguard.jobs.last_look import last_look
 from churnguard.jobs.ports import Shop
 from churnguard.jobs.scoring_context import feature_rows, scoring_context
 from churnguard.project.layout import Layout
@@ -91,31 +92,11 @@ class NightScores:
         """
         told = {score.customer_id: score for score in self._read(f"explain-{part:02d}")}
         scores = [told.get(one.customer_id, one) for one in self._read(f"score-{part:02d}")]
-        return self._without_silenced(scores)
+        return last_look(self.shop, self.champion, scores, as_of=self.as_of)
 
     def clear(self) -> None:
         """Remove the files."""
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _without_silenced(self, scores: Sequence[Score]) -> list[Score]:
-        ids = [score.customer_id for score in scores]
-        silenced = self.shop.watch.restricted(ids)
-        if not silenced:
-            return list(scores)
-        book = self.shop.events.customers(sorted(silenced)).to_pylist()
-        whys = {row["customer_id"]: book_reason(row) for row in book}
-        context = scoring_context(self.shop, self.champion, as_of=self.as_of)
-        return [
-            score_without_number(
-                context,
-                score.customer_id,
-                whys.get(score.customer_id) or "restricted",
-                as_of=self.as_of,
-            )
-            if score.customer_id in silenced
-            else score
-            for score in scores
-        ]
 
     def _compose(self, events: pa.Table, *, explain: bool = False) -> list[Score]:
         rows = feature_rows(Timeline.from_arrow(events), self.champion, as_of=self.as_of)

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from churnguard.clock import iso
 from churnguard.jobs.champion import LoadedChampion, champion_for
+from churnguard.jobs.last_look import last_look
 from churnguard.jobs.ports import Engine, Progress, ScoreRun, Shop, silent
 from churnguard.jobs.score_here import LocalJudge, judge_here
 from churnguard.jobs.score_on import EngineJudge, judge_on
@@ -128,6 +129,7 @@ def score_everybody(
     explained = worth_explaining(scores, shop.settings.reasons_top)
     told = {score.customer_id: score for score in judge.explained(explained)}
     scores = [told.get(score.customer_id, score) for score in scores]
+    scores = last_look(shop, champion, scores, as_of=cutoff)
     run = ScoreRun(
         run_id=secrets.token_hex(8),
         as_of=cutoff,
@@ -140,8 +142,9 @@ def score_everybody(
     progress("storing scores", 0, None)
     shop.scores.save_run(run, scores)
     if beside is not None:
-        other = _judge(shop, beside, engine, as_of=cutoff, progress=progress)
-        keep_shadow(shop, run, scores, other.scores(), version=beside.entry.version)
+        other = _judge(shop, beside, engine, as_of=cutoff, progress=progress).scores()
+        theirs = last_look(shop, beside, list(other), as_of=cutoff)
+        keep_shadow(shop, run, scores, theirs, version=beside.entry.version)
     return _report(run, scores, shop.settings.currency, out)
 
 

@@ -174,11 +174,11 @@ def labelled_table(
 
 
 def not_to_be_profiled(shop: Shop) -> list[str]:
-    """Return customers who objected to profiling, and staff and tests: they teach nothing."""
+    """Return customers who objected or are restricted, and staff and tests: they teach nothing."""
     book = shop.events.customers()
-    flags = pc.or_(
-        pc.fill_null(book["opt_out_profiling"], False), pc.fill_null(book["exclude"], False)
-    )
+    flags = pa.array(np.zeros(book.num_rows, bool))
+    for name in ("opt_out_profiling", "exclude", "restricted"):
+        flags = pc.or_(flags, pc.fill_null(book[name], False))
     ids: list[str] = book.filter(flags)["customer_id"].to_pylist()
     return ids
 

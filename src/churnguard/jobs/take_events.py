@@ -22,7 +22,7 @@ from churnguard.events.quick_look import QuickLook
 from churnguard.events.readers import Chunk
 from churnguard.events.readers.columns import text_of
 from churnguard.events.schema import EVENT_SCHEMA
-from churnguard.events.validation import judge_ids
+from churnguard.events.validation import ERASED_CUSTOMER, REASONS, judge_ids
 from churnguard.jobs.judging import judge
 from churnguard.jobs.ports import (
     KNOWN,
@@ -35,7 +35,7 @@ from churnguard.jobs.ports import (
 )
 from churnguard.jobs.set_aside import quarantined, unreadable
 from churnguard.store.event_rows import to_values
-from churnguard.store.records import ACCEPTED, CONFLICT, DUPLICATE
+from churnguard.store.records import ACCEPTED, CONFLICT, DUPLICATE, ERASED
 
 SOURCE = "POST /v1/events"
 """What quarantined rows of requests name as their source."""
@@ -48,7 +48,12 @@ STATUSES = ("accepted", "duplicate", "conflict", "quarantined", "linked", "ignor
 """What may become of a message."""
 
 _WORST_FIRST = ("quarantined", "conflict", "accepted", "duplicate")
-_OF_EVENTS = {ACCEPTED: "accepted", DUPLICATE: "duplicate", CONFLICT: "conflict"}
+_OF_EVENTS = {
+    ACCEPTED: "accepted",
+    DUPLICATE: "duplicate",
+    CONFLICT: "conflict",
+    ERASED: "quarantined",
+}
 _OF_LINKS = {LINKED: "linked", KNOWN: "duplicate"}
 _CLOCKS = frozenset({"received_at", "clock"})
 _COLUMNS = frozenset(EVENT_SCHEMA.names)
@@ -292,6 +297,8 @@ def _result(fates: Sequence[tuple[str, _Fate]]) -> dict[str, Any]:
     if fate.rejected is not None:
         row = fate.rejected
         result |= {"reason": row.reason, "detail": row.detail, "row_id": row.row_id}
+    elif worst == "quarantined":
+        result |= {"reason": ERASED_CUSTOMER, "detail": REASONS[ERASED_CUSTOMER]}
     return result
 
 

@@ -77,6 +77,11 @@ class Layout:
         return self.data / "nights"
 
     @property
+    def tombstones(self) -> Path:
+        """Keyed digests of erased people, beside the store: a restored copy must know them too."""
+        return self.data / "tombstones.json"
+
+    @property
     def bundles(self) -> Path:
         """Promoted bundles, one folder a SHA-256."""
         return self.root / "bundles"

@@ -17,6 +17,7 @@ from churnguard.serving import (
     health,
     history,
     model,
+    privacy,
     problems,
     reference,
     scores,
@@ -41,6 +42,9 @@ Which customers of an online shop are drifting away, why, and what is worth doin
 Send an API key as `Authorization: Bearer cg_live_...`. Errors are `application/problem+json`
 (RFC 9457). Instants are ISO 8601; a time without a zone is read in the shop's own.
 """
+
+ROOMS = (*(events, scores, history, at_risk, actions, webhooks, privacy, model, health, reference),)
+"""Every room of the API; where one path begins like another, the longer stands first."""
 
 
 def create_app(
@@ -101,7 +105,7 @@ def create_app(
     app.state.door = Door(shop, champion, scorer)
     app.state.keys = ring
     app.state.budgets = Budgets(_policies(shop.settings))
-    for room in (events, scores, history, at_risk, actions, webhooks, model, health, reference):
+    for room in ROOMS:
         app.include_router(room.router)
     webhooks.describe_webhooks(app)
     mount_desk(app, app.state.door, open_desk=open_desk, session_key=session_key)

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from churnguard.errors import ProjectError, StoreUnavailable
 from churnguard.jobs.champion import ChampionHolder
+from churnguard.jobs.erase import finish_erasures
 from churnguard.jobs.loops import background_loops
 from churnguard.jobs.ports import Shop
 from churnguard.project.layout import Layout
@@ -80,6 +81,7 @@ def store_of(shop: Shop) -> str:
 def _app(shop: Shop, *, open_desk: bool, session_key: bytes | None) -> FastAPI:
     champion = ChampionHolder(shop)
     with suppress(StoreUnavailable):  # it is asked again every other second
+        finish_erasures(shop)
         champion.refresh()
     loops = background_loops(shop, champion.current) if shop.settings.background_loops else ()
     return create_app(shop, champion, open_desk=open_desk, session_key=session_key, loops=loops)

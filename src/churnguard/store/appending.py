@@ -8,6 +8,7 @@ too, so that an order's lines always add up to it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -17,8 +18,9 @@ import sqlalchemy as sa
 from churnguard.store import identity
 from churnguard.store.bulk import any_of, insert_many
 from churnguard.store.event_rows import EVENT_COLUMNS, ROW_COLUMNS, keyed_rows
-from churnguard.store.records import ACCEPTED, CONFLICT, DUPLICATE
+from churnguard.store.records import ACCEPTED, CONFLICT, DUPLICATE, ERASED
 from churnguard.store.tables import conflict, event, tally
+from churnguard.store.tombstones import Tombstones
 
 _LOOKUP = 2_000
 _ID, _CUSTOMER, _NAME, _OCCURRED, _RECEIVED = (
@@ -36,10 +38,13 @@ class Appending:
     ----------
     connection : sqlalchemy.Connection
         In a write transaction.
+    tombstones : Tombstones, optional
+        Whose events are dropped.
     """
 
-    def __init__(self, connection: sa.Connection) -> None:
+    def __init__(self, connection: sa.Connection, tombstones: Tombstones | None = None) -> None:
         self._connection = connection
+        self._tombstones = tombstones or Tombstones()
         self._broken_orders: set[str] = set()
 
     def append(self, events: Iterable[Row]) -> list[int]:
@@ -48,6 +53,9 @@ class Appending:
         An order comes before its lines. Events under an alias go to the customer it belongs to.
         """
         rows = list(events)
+        gone = self._tombstones.among(self._connection, (row[1] for row in rows))
+        if gone:
+            return self._append_others(rows, gone)
         aliases = identity.resolve(self._connection, (row[1] for row in rows))
         keyed = keyed_rows(rows, aliases)
         known = _known(self._connection, [row[0] for row in keyed])
@@ -58,6 +66,13 @@ class Appending:
         _count(self._connection, new)
         _keep_conflicts(self._connection, conflicting)
         return outcomes
+
+    def _append_others(self, rows: list[Row], gone: frozenset[str]) -> list[int]:
+        """Store events of all but the erased; these are counted, and nothing of them is kept."""
+        late = Counter(row[1] for row in rows if row[1] in gone)
+        self._tombstones.count_late(self._connection, late)
+        others = iter(self.append([row for row in rows if row[1] not in gone]))
+        return [ERASED if row[1] in gone else next(others) for row in rows]
 
     def _sort(
         self, row: Row, known: dict[bytes, int], new: list[Row], conflicting: list[Row]

@@ -69,6 +69,19 @@ class AuditKey:
             return False
         return True
 
+    def attest(self, text: bytes) -> str:
+        """Return the Ed25519 signature over a text of the shop's own, in base64."""
+        return base64.b64encode(self._signer().sign(b"receipt\n" + text)).decode()
+
+    def attested(self, text: bytes, signature: str) -> bool:
+        """Tell whether :meth:`attest` signed a text."""
+        try:
+            sealed = base64.b64decode(signature, validate=True)
+            self._signer().public_key().verify(sealed, b"receipt\n" + text)
+        except (ValueError, InvalidSignature):
+            return False
+        return True
+
     @property
     def public(self) -> str:
         """The public key of the days' signatures: 32 bytes in base64, for an auditor."""

@@ -7,7 +7,10 @@ it: ``log_epoch`` where the log was rewritten, ``book_version`` where the custom
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
+from threading import Lock
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -44,6 +47,9 @@ class SqlChanges:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
+        self._errors = engine.dialect.loaded_dbapi.Error
+        self._asking = Lock()
+        self._own: Any = None
         mark = value_marks(engine, 1)
         counters = ", ".join(
             f"(SELECT value FROM meta WHERE name = '{name}')" for name in (LOG_EPOCH, BOOK_VERSION)
@@ -57,11 +63,23 @@ class SqlChanges:
     def position(self, before: datetime) -> tuple[LogPosition, datetime | None]:
         """Return how far the store is, and the newest event known before an instant."""
         instant = to_us(before)
-        with reading(self._engine) as connection:
-            row = connection.exec_driver_sql(self._position, (instant, instant)).one()
-        epoch, book, events, outcomes, newest = row
+        epoch, book, events, outcomes, newest = self._ask((instant, instant))
         position = LogPosition(epoch or "", int(book or 0), events or 0, outcomes or 0)
         return position, None if newest is None else from_us(newest)
+
+    def _ask(self, instants: tuple[int, int]) -> tuple[Any, ...]:
+        """Ask on a connection of our own where that is a file: every request waits for this."""
+        if self._engine.dialect.name == "sqlite":
+            with suppress(self._errors), self._asking:
+                if self._own is None:
+                    self._own = self._engine.raw_connection()
+                    self._own.detach()
+                row: tuple[Any, ...] = (
+                    self._own.cursor().execute(self._position, instants).fetchone()
+                )
+                return row
+        with reading(self._engine) as connection:
+            return tuple(connection.exec_driver_sql(self._position, instants).one())
 
     def touched(self, after: int, through: int) -> frozenset[str] | None:
         """Return whose events are numbered above ``after`` up to ``through``; None if too many."""

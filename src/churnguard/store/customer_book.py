@@ -9,24 +9,35 @@ import numpy as np
 import pyarrow as pa
 import sqlalchemy as sa
 
-from churnguard.events.customers import CUSTOMER_SCHEMA
+from churnguard.events.customers import BOOK_SCHEMA, CUSTOMER_SCHEMA
 from churnguard.store.bulk import insert_many
 from churnguard.store.changes import BOOK_VERSION, raise_counter
-from churnguard.store.records import ACCEPTED, DUPLICATE, Appended
+from churnguard.store.records import ACCEPTED, DUPLICATE, ERASED, Appended
+from churnguard.store.service_tables import restriction
 from churnguard.store.tables import customer
+from churnguard.store.tombstones import Tombstones
 
 _COLUMNS = tuple(CUSTOMER_SCHEMA.names)
+_OPT_OUT = _COLUMNS.index("opt_out_profiling")
 _LOOKUP = 2_000
 
 
-def put(connection: sa.Connection, customers: pa.Table) -> Appended:
-    """Store rows; an unchanged row is a duplicate, a new or changed one is accepted."""
+def put(
+    connection: sa.Connection, customers: pa.Table, tombstones: Tombstones | None = None
+) -> Appended:
+    """Store rows; an unchanged row is a duplicate, a new or changed one is accepted.
+
+    A row of an erased person is dropped.
+    """
     rows = _rows(customers)
+    gone = (tombstones or Tombstones()).among(connection, (row[0] for row in rows))
     known = _known(connection, [row[0] for row in rows])
     outcomes = np.empty(len(rows), np.int8)
     changed: dict[str, tuple[Any, ...]] = {}
     for place, row in enumerate(rows):
         outcomes[place] = DUPLICATE if known.get(row[0]) == row else ACCEPTED
+        if row[0] in gone:
+            outcomes[place] = ERASED
         if outcomes[place] == ACCEPTED:
             known[row[0]] = changed[row[0]] = row
     if changed:
@@ -34,22 +45,55 @@ def put(connection: sa.Connection, customers: pa.Table) -> Appended:
         ending = f"ON CONFLICT (customer_id) DO UPDATE SET {fresh}"
         insert_many(connection, customer, _COLUMNS, list(changed.values()), ending=ending)
         raise_counter(connection, BOOK_VERSION)
-    accepted = int((outcomes == ACCEPTED).sum())
-    return Appended(accepted, len(rows) - accepted, 0, outcomes)
+    counts = np.bincount(outcomes, minlength=4).tolist()
+    accepted, duplicates = counts[ACCEPTED], counts[DUPLICATE]
+    return Appended(accepted, duplicates, 0, outcomes=outcomes, erased=counts[ERASED])
 
 
 def read(connection: sa.Connection, customer_ids: Sequence[str] | None = None) -> pa.Table:
-    """Return the book, or some customers of it, sorted by customer."""
-    columns = [customer.c[name] for name in _COLUMNS]
-    query = sa.select(*columns).order_by(customer.c.customer_id)
+    """Return the book, or some customers of it, sorted by customer.
+
+    Whoever objected or was restricted is in it, with or without a row of the shop's own.
+    """
     if customer_ids is None:
-        return _table([tuple(row) for row in connection.execute(query)])
+        return _table(_with_restrictions(connection, _all_rows(connection), None))
     wanted = sorted(set(customer_ids))
     found: list[tuple[Any, ...]] = []
     for at in range(0, len(wanted), _LOOKUP):
-        some = query.where(customer.c.customer_id.in_(wanted[at : at + _LOOKUP]))
-        found += [tuple(row) for row in connection.execute(some)]
+        some = wanted[at : at + _LOOKUP]
+        found += _with_restrictions(connection, _all_rows(connection, some), some)
     return _table(found)
+
+
+def _all_rows(
+    connection: sa.Connection, customer_ids: Sequence[str] | None = None
+) -> list[tuple[Any, ...]]:
+    query = sa.select(*(customer.c[name] for name in _COLUMNS)).order_by(customer.c.customer_id)
+    if customer_ids is not None:
+        query = query.where(customer.c.customer_id.in_(customer_ids))
+    return [tuple(row) for row in connection.execute(query)]
+
+
+def _with_restrictions(
+    connection: sa.Connection, rows: list[tuple[Any, ...]], customer_ids: Sequence[str] | None
+) -> list[tuple[Any, ...]]:
+    """Return rows of the book with a last value that tells who is restricted."""
+    query = sa.select(restriction)
+    if customer_ids is not None:
+        query = query.where(restriction.c.customer_id.in_(customer_ids))
+    held = {row.customer_id: row for row in connection.execute(query)}
+    if not held:
+        return [(*row, None) for row in rows]
+    whole = {row[0]: row for row in rows}
+    found = []
+    for name in sorted(whole.keys() | held.keys()):
+        row = list(whole.get(name, (name, *[None] * (len(_COLUMNS) - 1))))
+        mine = held.get(name)
+        if mine is not None and mine.objected_at is not None:
+            row[_OPT_OUT] = 1
+        restricted = mine is not None and mine.restricted_at is not None
+        found.append((*row, 1 if restricted else None))
+    return found
 
 
 def has(connection: sa.Connection, customer_id: str) -> bool:
@@ -80,11 +124,11 @@ def _rows(customers: pa.Table) -> list[tuple[Any, ...]]:
 
 
 def _table(rows: list[tuple[Any, ...]]) -> pa.Table:
-    columns = list(zip(*rows, strict=True)) or [()] * len(_COLUMNS)
+    columns = list(zip(*rows, strict=True)) or [()] * len(BOOK_SCHEMA)
     arrays = [
         pa.array(values, pa.string() if pa.types.is_string(field.type) else pa.int64()).cast(
             field.type
         )
-        for values, field in zip(columns, CUSTOMER_SCHEMA, strict=True)
+        for values, field in zip(columns, BOOK_SCHEMA, strict=True)
     ]
-    return pa.Table.from_arrays(arrays, schema=CUSTOMER_SCHEMA)
+    return pa.Table.from_arrays(arrays, schema=BOOK_SCHEMA)

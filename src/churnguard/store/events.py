@@ -31,8 +31,9 @@ from churnguard.store.event_rows import (
 )
 from churnguard.store.history import ParquetHistory
 from churnguard.store.intake_records import REFUSED, EventBatch, Taken
-from churnguard.store.records import ACCEPTED, CONFLICT, DUPLICATE, Appended, QuarantinedRow
+from churnguard.store.records import CONFLICT, ERASED, Appended, QuarantinedRow
 from churnguard.store.tables import conflict, event, tally
+from churnguard.store.tombstones import Tombstones
 
 _CHUNK = 50_000
 _LOOKUP = 2_000
@@ -48,6 +49,8 @@ class SqlEventStore:
         From :func:`churnguard.store.database.open_database`.
     folder : Path
         Where the Parquet history is kept: ``<project>/data/events``.
+    tombstones : Tombstones, optional
+        Erased people: what comes in for them is dropped.
 
     Examples
     --------
@@ -60,8 +63,11 @@ class SqlEventStore:
     Appended(accepted=0, duplicates=0, conflicts=0)
     """
 
-    def __init__(self, engine: sa.Engine, folder: Path) -> None:
+    def __init__(
+        self, engine: sa.Engine, folder: Path, *, tombstones: Tombstones | None = None
+    ) -> None:
         self._engine = engine
+        self._tombstones = tombstones or Tombstones()
         self._history = ParquetHistory(engine, folder)
 
     # -- in ---------------------------------------------------------------------------------
@@ -99,14 +105,15 @@ class SqlEventStore:
         events = canonical(events)
         outcomes = np.empty(events.num_rows, np.int8)
         with writing(self._engine) as connection:
-            appending = Appending(connection)
+            appending = Appending(connection, self._tombstones)
             for start in range(0, events.num_rows, _CHUNK):
                 rows = to_values(events.slice(start, _CHUNK))
                 outcomes[start : start + len(rows)] = appending.append(rows)
             quarantine.put(connection, rejected)
             _release_mended(connection, mends, outcomes.tolist() if mends else ())
-        counts = np.bincount(outcomes, minlength=3).tolist()
-        return Appended(counts[ACCEPTED], counts[DUPLICATE], counts[CONFLICT], outcomes)
+        counts = np.bincount(outcomes, minlength=4).tolist()
+        accepted, duplicates, conflicts = counts[:ERASED]
+        return Appended(accepted, duplicates, conflicts, outcomes, counts[ERASED])
 
     def take(self, batches: Sequence[EventBatch]) -> list[Taken]:
         """Store what several requests bring, in one transaction; tell each its own outcomes.
@@ -117,7 +124,7 @@ class SqlEventStore:
             If the store cannot be written; nothing of any batch is stored then.
         """
         with writing(self._engine) as connection:
-            return [_take(connection, batch) for batch in batches]
+            return [_take(connection, batch, self._tombstones) for batch in batches]
 
     def conflicts(self, *, limit: int | None = None) -> list[dict[str, Any]]:
         """Return events whose id came again with another payload, oldest first.
@@ -232,7 +239,7 @@ class SqlEventStore:
     def put_customers(self, customers: pa.Table) -> Appended:
         """Store the customer book; an unchanged row is a duplicate, a changed one is accepted."""
         with writing(self._engine) as connection:
-            return customer_book.put(connection, customers)
+            return customer_book.put(connection, customers, self._tombstones)
 
     def customers(self, customer_ids: Sequence[str] | None = None) -> pa.Table:
         """Return the customer book, or some customers of it, sorted by customer."""
@@ -240,21 +247,28 @@ class SqlEventStore:
             return customer_book.read(connection, customer_ids)
 
 
-def _take(connection: sa.Connection, batch: EventBatch) -> Taken:
+def _take(connection: sa.Connection, batch: EventBatch, tombstones: Tombstones) -> Taken:
     """Store one batch; of one that has to be whole, all of it or nothing."""
     if not batch.whole:
-        return _take_rows(connection, batch)
+        return _take_rows(connection, batch, tombstones)
     with connection.begin_nested() as savepoint:
-        taken = _take_rows(connection, batch)
+        taken = _take_rows(connection, batch, tombstones)
         if CONFLICT in taken.outcomes or REFUSED in taken.links:
             savepoint.rollback()
             return replace(taken, stored=False)
     return taken
 
 
-def _take_rows(connection: sa.Connection, batch: EventBatch) -> Taken:
-    links = [identity.link(connection, one, at=batch.at) for one in batch.links]
-    outcomes = Appending(connection).append(batch.rows) if batch.rows else []
+def _take_rows(connection: sa.Connection, batch: EventBatch, tombstones: Tombstones) -> Taken:
+    named = (name for one in batch.links for name in (one.alias_id, one.customer_id))
+    gone = tombstones.among(connection, named) if batch.links else frozenset()
+    links = [
+        REFUSED
+        if {one.alias_id, one.customer_id} & gone
+        else identity.link(connection, one, at=batch.at)
+        for one in batch.links
+    ]
+    outcomes = Appending(connection, tombstones).append(batch.rows) if batch.rows else []
     quarantine.put(connection, batch.rejected)
     _release_mended(connection, batch.mends, outcomes)
     return Taken(outcomes, links)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import socket
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
@@ -22,6 +23,7 @@ from churnguard.store.records import RegisteredModel
 
 CHAMPION = "champion"
 _BUNDLE_TAG = "churnguard.bundle"
+_PROCESS_TAG = "churnguard.process"
 _MODEL_CODE = Path(__file__).with_name("pyfunc_model.py")
 
 
@@ -171,7 +173,9 @@ class MlflowRegistry:
             if experiment
             else mlflow.create_experiment(self._name, (self._folder / "artifacts").as_uri())
         )
-        with mlflow.start_run(experiment_id=experiment_id, tags=dict(tags)) as run:
+        _close_dead_runs(mlflow, experiment_id)
+        process = {_PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}"}
+        with mlflow.start_run(experiment_id=experiment_id, tags={**tags, **process}) as run:
             yield mlflow, run.info.run_id
 
     def _log_booster(self, mlflow: Any, booster: Path) -> None:
@@ -180,6 +184,25 @@ class MlflowRegistry:
         mlflow.lightgbm.log_model(
             load_booster(booster), name="booster", pip_requirements=["lightgbm"]
         )
+
+
+def _close_dead_runs(mlflow: Any, experiment_id: str) -> None:
+    """Mark as failed what this machine's killed processes left as running."""
+    client = mlflow.MlflowClient()
+    for run in client.search_runs([experiment_id], "attributes.status = 'RUNNING'"):
+        host, _, process = run.data.tags.get(_PROCESS_TAG, "").partition(":")
+        if host == socket.gethostname() and process.isdigit() and not _is_alive(int(process)):
+            client.set_terminated(run.info.run_id, "FAILED")
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return process != os.getpid()  # a run of our own number is of another life
 
 
 def _aliases(client: Any, name: str) -> dict[str, list[str]]:

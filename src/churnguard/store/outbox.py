@@ -156,7 +156,10 @@ class SqlOutbox:
             "delivered_at": to_us(attempt.at) if attempt.state == "delivered" else None,
         }
         with writing(self._engine) as connection:
-            return connection.execute(sa.update(table).where(mine).values(**values)).rowcount == 1
+            done = connection.execute(sa.update(table).where(mine).values(**values)).rowcount == 1
+            if done and attempt.state == "delivered":
+                _forget_whom(connection, delivery.message.message_id)
+            return done
 
     def deliveries(
         self,
@@ -221,6 +224,18 @@ class SqlOutbox:
 
 
 _DELIVERY = delivery
+
+
+def _forget_whom(connection: sa.Connection, message_id: str) -> None:
+    """Take the person out of the news of their erasure once everybody has it."""
+    waiting = sa.select(delivery.c.seq).where(
+        delivery.c.message_id == message_id, delivery.c.state == "waiting"
+    )
+    if connection.execute(waiting.limit(1)).first() is None:
+        told = sa.and_(message.c.message_id == message_id, message.c.type == "subject.erased")
+        connection.execute(
+            sa.update(message).where(told).values(body='{"type":"subject.erased","data":{}}')
+        )
 
 
 def put_messages(connection: sa.Connection, messages: Sequence[Message]) -> int:

@@ -17,20 +17,23 @@ import numpy.typing as npt
 Outcome = Literal["contacted", "converted", "dismissed", "snoozed", "reopened"]
 """What became of a decision; the newest counts, and ``reopened`` takes the last one back."""
 
-ACCEPTED, DUPLICATE, CONFLICT = 0, 1, 2
-"""What became of one event, as the store counts it."""
+ACCEPTED, DUPLICATE, CONFLICT, ERASED = 0, 1, 2, 3
+"""What became of one event, as the store counts it; ``ERASED``: its person was, nothing is kept."""
 
 
 @dataclass(frozen=True)
 class Appended:
-    """What became of the valid events handed to the store; the three add up to the rows given.
+    """What became of the valid events handed to the store; the four add up to the rows given.
 
     Attributes
     ----------
     accepted, duplicates, conflicts : int
         New; known already; known with another payload.
     outcomes : numpy.ndarray of int8, shape (rows,)
-        The same, row by row: :data:`ACCEPTED`, :data:`DUPLICATE` or :data:`CONFLICT`.
+        The same, row by row: :data:`ACCEPTED`, :data:`DUPLICATE`, :data:`CONFLICT` or
+        :data:`ERASED`.
+    erased : int
+        Of people who were erased; dropped.
     """
 
     accepted: int
@@ -39,6 +42,7 @@ class Appended:
     outcomes: npt.NDArray[np.int8] = field(
         default_factory=lambda: np.empty(0, np.int8), repr=False, compare=False
     )
+    erased: int = field(default=0, repr=False)
 
 
 @dataclass(frozen=True)

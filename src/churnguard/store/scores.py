@@ -21,7 +21,9 @@ from churnguard.store.bulk import insert_many
 from churnguard.store.database import reading, writing
 from churnguard.store.records import AtRiskQuery, Outcome, ScoreRun
 from churnguard.store.score_json import dump_score, load_score
+from churnguard.store.score_pruning import prune_runs
 from churnguard.store.tables import decision, outcome, score, score_run
+from churnguard.store.tombstones import Tombstones
 from churnguard.training.treatment import TREATMENT_SCHEMA
 
 _CHUNK = 20_000
@@ -45,19 +47,21 @@ class SqlScoreStore:
     ----------
     engine : sqlalchemy.Engine
         From :func:`churnguard.store.database.open_database`.
+    tombstones : Tombstones, optional
+        Erased people: what is computed of them in the same moment is not kept.
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, *, tombstones: Tombstones | None = None) -> None:
         self._engine = engine
+        self._tombstones = tombstones or Tombstones()
 
     def save_run(self, run: ScoreRun, scores: Sequence[Score]) -> None:
         """Store a batch and its decisions in one transaction; the same run again replaces it."""
         with writing(self._engine) as connection:
             number = _new_run(connection, run)
             for start in range(0, len(scores), _CHUNK):
-                named = [
-                    _with_decision_id(one, run.run_id) for one in scores[start : start + _CHUNK]
-                ]
+                some = self._living(connection, scores[start : start + _CHUNK])
+                named = [_with_decision_id(one, run.run_id) for one in some]
                 rows = [_score_row(number, one) for one in named]
                 insert_many(connection, score, _SCORE_COLUMNS, rows)
                 _keep_decisions(connection, named)
@@ -65,7 +69,15 @@ class SqlScoreStore:
     def save_decisions(self, scores: Sequence[Score]) -> None:
         """Store the decisions of scores given outside a batch; a known decision stays as it is."""
         with writing(self._engine) as connection:
-            _keep_decisions(connection, scores)
+            _keep_decisions(connection, self._living(connection, scores))
+
+    def _living(self, connection: sa.Connection, scores: Sequence[Score]) -> Sequence[Score]:
+        gone = self._tombstones.among(connection, (one.customer_id for one in scores))
+        return [one for one in scores if one.customer_id not in gone] if gone else scores
+
+    def prune(self, before: datetime) -> int:
+        """Delete batches made before an instant but the newest of each month; return how many."""
+        return prune_runs(self._engine, before)
 
     def latest_run(self) -> ScoreRun | None:
         """Return the newest batch."""
@@ -218,14 +230,16 @@ class SqlScoreStore:
             .order_by(decision.c.customer_id, decision.c.decided_at, decision.c.decision_id)
         )
         with reading(self._engine) as connection:
-            rows = connection.execute(query).all()
-        columns: dict[str, Sequence[Any]] = dict(
-            zip(TREATMENT_SCHEMA.names, zip(*rows, strict=True), strict=False)
-        )
-        columns["held_out"] = tuple(map(bool, columns.get("held_out", ())))
-        return pa.table(
-            {name: columns.get(name, ()) for name in TREATMENT_SCHEMA.names}, TREATMENT_SCHEMA
-        )
+            found = connection.execution_options(yield_per=_CHUNK).execute(query)
+            parts = [_treatments(rows) for rows in found.partitions()]
+        return pa.concat_tables([TREATMENT_SCHEMA.empty_table(), *parts])
+
+
+def _treatments(rows: Sequence[Any]) -> pa.Table:
+    """Return rows of decisions as a table; SQLite knows no booleans."""
+    columns = dict(zip(TREATMENT_SCHEMA.names, zip(*rows, strict=True), strict=True))
+    columns["held_out"] = tuple(map(bool, columns["held_out"]))
+    return pa.table(columns, TREATMENT_SCHEMA)
 
 
 def _new_run(connection: sa.Connection, run: ScoreRun) -> int:

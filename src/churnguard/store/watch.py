@@ -20,6 +20,7 @@ from churnguard.store.outbox import put_messages
 from churnguard.store.service_records import Message, Move, Position, ScoreChange, Standing
 from churnguard.store.service_tables import restriction, score_change, standing
 from churnguard.store.tables import customer, event, meta
+from churnguard.store.tombstones import Tombstones
 
 _LOOKUP = 500
 _PLACE, _EPOCH = "watch_position", "log_epoch"
@@ -37,10 +38,13 @@ class SqlWatchStore:
     ----------
     engine : sqlalchemy.Engine
         From :func:`churnguard.store.database.open_database`.
+    tombstones : Tombstones, optional
+        Erased people: what is computed of them in the same moment is not kept.
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, *, tombstones: Tombstones | None = None) -> None:
         self._engine = engine
+        self._tombstones = tombstones or Tombstones()
 
     def position(self) -> Position | None:
         """Return how far the watch has got; None before its first look."""
@@ -77,7 +81,10 @@ class SqlWatchStore:
         with writing(self._engine) as connection:
             if seen is not None and _position(connection) != seen[0]:
                 return -1
-            stands = _standings(connection, [move.customer_id for move in moves])
+            names = [move.customer_id for move in moves]
+            gone = self._tombstones.among(connection, names)
+            moves = [move for move in moves if move.customer_id not in gone]
+            stands = _standings(connection, names)
             made = [move for move in moves if _fits(move, stands.get(move.customer_id))]
             _take(connection, [move.before for move in made if move.before is not None])
             kept = [one for move in made for one in (move.frozen, move.after) if one is not None]

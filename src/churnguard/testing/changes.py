@@ -37,7 +37,10 @@ class FakeChanges:
     def position(self, before: datetime) -> tuple[LogPosition, datetime | None]:
         """Return how far the stores are, and the newest event known before an instant."""
         position = LogPosition(
-            "", self._events.book_version, len(self._events.log), self._scores.outcome_count
+            str(self._events.epoch or ""),
+            self._events.book_version,
+            len(self._events.log),
+            self._scores.outcome_count,
         )
         return position, self._events.data_through(before)
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from churnguard.clock import from_us
-from churnguard.events.customers import CUSTOMER_SCHEMA
+from churnguard.events.customers import BOOK_SCHEMA
 from churnguard.events.schema import EVENT_SCHEMA
 from churnguard.jobs.ports import (
     KNOWN,
@@ -23,9 +23,10 @@ from churnguard.jobs.ports import (
     EventBatch,
     Link,
     QuarantinedRow,
+    Restriction,
     Taken,
 )
-from churnguard.store.records import ACCEPTED, CONFLICT, DUPLICATE
+from churnguard.store.records import ACCEPTED, CONFLICT, DUPLICATE, ERASED
 
 _CLOCK_COLUMNS = ("received_at", "clock")
 
@@ -56,6 +57,9 @@ class FakeEventStore:
         self._aliases: dict[str, str] = {}
         self._placed = 0
         self.book_version = 0
+        self.epoch = 0
+        self.restricted: dict[str, Restriction] = {}
+        self._forgotten: set[str] = set()
         if events is not None:
             self.append(events)
 
@@ -77,7 +81,11 @@ class FakeEventStore:
         self._release_mended(mends, outcomes)
         counts = Counter(outcomes)
         return Appended(
-            counts[ACCEPTED], counts[DUPLICATE], counts[CONFLICT], np.array(outcomes, np.int8)
+            counts[ACCEPTED],
+            counts[DUPLICATE],
+            counts[CONFLICT],
+            np.array(outcomes, np.int8),
+            counts[ERASED],
         )
 
     def take(self, batches: Sequence[EventBatch]) -> list[Taken]:
@@ -102,6 +110,8 @@ class FakeEventStore:
 
     def _link(self, link: Link) -> int:
         """Merge an alias into a customer; what is linked already stays as it is."""
+        if {link.alias_id, link.customer_id} & self._forgotten:
+            return REFUSED
         target = self._aliases.get(link.customer_id, link.customer_id)
         if link.alias_id in self._aliases:
             return KNOWN if self._aliases[link.alias_id] == target else REFUSED
@@ -133,6 +143,8 @@ class FakeEventStore:
 
     def _append(self, row: dict[str, Any], broken: set[str]) -> int:
         """Store one event; a new line of an order in conflict is in conflict with it."""
+        if row["customer_id"] in self._forgotten:
+            return ERASED
         known = self._events.get(row["event_id"])
         if known is None and row["event_id"].partition("#")[0] not in broken:
             self._events[row["event_id"]] = row
@@ -227,18 +239,41 @@ class FakeEventStore:
 
     def put_customers(self, customers: pa.Table) -> Appended:
         """Store the customer book."""
-        rows = customers.to_pylist()
+        given = customers.to_pylist()
+        rows = [row for row in given if row["customer_id"] not in self._forgotten]
         same = sum(self._customers.get(row["customer_id"]) == row for row in rows)
         self.book_version += same < len(rows)
         self._customers |= {row["customer_id"]: row for row in rows}
-        return Appended(accepted=len(rows) - same, duplicates=same, conflicts=0)
+        return Appended(len(rows) - same, same, 0, erased=len(given) - len(rows))
 
     def customers(self, customer_ids: Sequence[str] | None = None) -> pa.Table:
         """Return the customer book, or some customers of it."""
         wanted = None if customer_ids is None else set(customer_ids)
-        book = sorted(self._customers.items())
-        rows = [row for key, row in book if wanted is None or key in wanted]
-        return pa.Table.from_pylist(rows, schema=CUSTOMER_SCHEMA)
+        names = sorted(self._customers.keys() | self.restricted.keys())
+        rows = [self._book_row(name) for name in names if wanted is None or name in wanted]
+        return pa.Table.from_pylist(rows, schema=BOOK_SCHEMA)
+
+    def _book_row(self, name: str) -> dict[str, Any]:
+        row = {"customer_id": name} | self._customers.get(name, {})
+        held = self.restricted.get(name)
+        if held is not None and held.objected_at is not None:
+            row["opt_out_profiling"] = True
+        if held is not None and held.restricted_at is not None:
+            row["restricted"] = True
+        return row
+
+    def forget(self, customer_id: str) -> dict[str, int]:
+        """Drop all that is known of a customer, and all that comes later; return the rows."""
+        names = {customer_id, *(alias for alias, to in self._aliases.items() if to == customer_id)}
+        mine = [key for key, row in self._events.items() if row["customer_id"] in names]
+        for key in mine:
+            del self._events[key]
+        book = [name for name in names if self._customers.pop(name, None) is not None]
+        self._forgotten |= names
+        self.epoch += 1
+        self.book_version += 1
+        counts = {"event": len(mine), "customer": len(book)}
+        return {table: rows for table, rows in counts.items() if rows}
 
 
 def _payload(row: Mapping[str, Any]) -> dict[str, Any]:

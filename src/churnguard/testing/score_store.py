@@ -74,6 +74,17 @@ class FakeScoreStore:
                 decision = _Decision(score.customer_id, score.action, score.as_of)
                 self._decisions.setdefault(score.action.decision_id, decision)
 
+    def prune(self, before: datetime) -> int:
+        """Delete batches made before an instant but the newest of each month; return how many."""
+        months = {run.created_at.strftime("%Y-%m"): run.run_id for run, _ in self._runs}
+        kept = [
+            (run, scores)
+            for run, scores in self._runs
+            if run.created_at >= before or run.run_id in months.values()
+        ]
+        gone, self._runs = len(self._runs) - len(kept), kept
+        return gone
+
     def latest_run(self) -> ScoreRun | None:
         """Return the newest batch."""
         return self._runs[-1][0] if self._runs else None

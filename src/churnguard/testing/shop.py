@@ -19,6 +19,7 @@ from churnguard.testing.event_store import FakeEventStore
 from churnguard.testing.key_store import FakeKeyStore
 from churnguard.testing.ledger import FakeLedger
 from churnguard.testing.outbox import FakeCourier, FakeOutbox
+from churnguard.testing.privacy import FakePrivacyStore
 from churnguard.testing.replies import FakeReplyStore
 from churnguard.testing.score_store import FakeScoreStore
 from churnguard.testing.watch import FakeWatchStore
@@ -62,6 +63,7 @@ def fake_shop(
         keys=FakeKeyStore(),
         replies=FakeReplyStore(),
         audit=FakeAuditLog(),
+        privacy=FakePrivacyStore(log),
         work=FakeWorkBook(),
         outbox=outbox,
         watch=FakeWatchStore(log, outbox),

@@ -99,7 +99,8 @@ class FakeWatchStore:
     def restricted(self, customer_ids: Sequence[str]) -> frozenset[str]:
         """Return those who object to profiling, or whose data may not be used."""
         book = self._events.customers(customer_ids).to_pylist()
-        silent = [row for row in book if row["opt_out_profiling"] or row["exclude"]]
+        flags = ("opt_out_profiling", "exclude", "restricted")
+        silent = [row for row in book if any(row[flag] for flag in flags)]
         return frozenset(row["customer_id"] for row in silent)
 
     def prune(self, before: datetime) -> int:

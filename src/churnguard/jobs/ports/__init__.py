@@ -11,6 +11,7 @@ from churnguard.jobs.ports.events import EventStore
 from churnguard.jobs.ports.keys import KeyStore
 from churnguard.jobs.ports.models import Ledger, ModelRegistry
 from churnguard.jobs.ports.outbox import Courier, Outbox, Receipt
+from churnguard.jobs.ports.privacy import PrivacyStore
 from churnguard.jobs.ports.progress import Progress, silent
 from churnguard.jobs.ports.replies import ReplyStore
 from churnguard.jobs.ports.scores import ScoreStore
@@ -25,6 +26,7 @@ from churnguard.store.intake_records import (
     Link,
     Taken,
 )
+from churnguard.store.privacy_records import ErasureReceipt, Restriction
 from churnguard.store.records import (
     ApiKey,
     Appended,
@@ -72,6 +74,7 @@ __all__ = [
     "Detail",
     "Endpoint",
     "Engine",
+    "ErasureReceipt",
     "EventBatch",
     "EventStore",
     "Job",
@@ -87,12 +90,14 @@ __all__ = [
     "Outbox",
     "Outcome",
     "Position",
+    "PrivacyStore",
     "Progress",
     "QuarantinedRow",
     "Receipt",
     "RegisteredModel",
     "Reply",
     "ReplyStore",
+    "Restriction",
     "ScoreChange",
     "ScoreRun",
     "ScoreStore",

@@ -21,6 +21,9 @@ class ScoreStore(Protocol):
     def save_decisions(self, scores: Sequence[Score]) -> None:
         """Store the decisions of scores given outside a batch (an API request)."""
 
+    def prune(self, before: datetime) -> int:
+        """Delete batches made before an instant but the newest of each month; return how many."""
+
     def latest_run(self) -> ScoreRun | None:
         """Return the newest batch."""
 

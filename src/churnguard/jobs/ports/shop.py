@@ -13,6 +13,7 @@ from churnguard.jobs.ports.events import EventStore
 from churnguard.jobs.ports.keys import KeyStore
 from churnguard.jobs.ports.models import Ledger, ModelRegistry
 from churnguard.jobs.ports.outbox import Courier, Outbox
+from churnguard.jobs.ports.privacy import PrivacyStore
 from churnguard.jobs.ports.replies import ReplyStore
 from churnguard.jobs.ports.scores import ScoreStore
 from churnguard.jobs.ports.watch import WatchStore
@@ -33,6 +34,7 @@ class Shop:
     keys: KeyStore
     replies: ReplyStore
     audit: AuditLog
+    privacy: PrivacyStore
     work: WorkBook
     outbox: Outbox
     watch: WatchStore
