@@ -1,0 +1,211 @@
+"""How many events a second are on the disk, over HTTP, as the store grows.
+
+``python benchmarks/ingest.py [--stored 0 100000] [--seconds 10] [--batch 500] [--connections 4]
+[--single 16] [--postgres] [--json]``. The service is ``churnguard serve`` in a process of its own
+on 127.0.0.1, with one worker; the client is this process, on the same machine, and its own work is
+in the figures. The store is filled up to each size first, through the same adapter but without
+HTTP. Each request waits for its 202, which comes after the commit is on the disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import numpy as np
+import orjson
+
+import churnguard
+from churnguard.clock import parse_instant, to_us
+from churnguard.jobs.keys import create_key
+from churnguard.jobs.ports import EventBatch, Shop
+from churnguard.store.database import upgrade_database
+
+CUSTOMERS = 200_000
+_NAMES = ("signed_in", "product_viewed", "order_completed", "product_added")
+_FILL = 20_000
+
+
+def main() -> None:
+    """Measure, and print a row a size."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--stored", type=int, nargs="+", default=[0, 100_000])
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--batch", type=int, default=500)
+    parser.add_argument("--connections", type=int, default=4)
+    parser.add_argument("--single", type=int, default=16, help="connections of single events")
+    parser.add_argument("--postgres", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    with ExitStack() as stack:
+        environ = {"CHURNGUARD_EVENTS_PER_MINUTE": "0", "CHURNGUARD_REQUESTS_PER_MINUTE": "0"}
+        if options.postgres:
+            from churnguard.testing.postgres import PostgresServer
+
+            environ["CHURNGUARD_STORE"] = stack.enter_context(PostgresServer()).url("shop")
+            upgrade_database(environ["CHURNGUARD_STORE"])
+        root = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "shop"
+        churnguard.create_project(root)
+        shop = churnguard.open_shop(root, environ=environ)
+        rows = measure(shop, environ, options)
+    if options.json:
+        print(json.dumps({"store": "postgresql" if options.postgres else "sqlite", "rows": rows}))
+        return
+    for row in rows:
+        print("  ".join(f"{name} {value:>10,}" for name, value in row.items()))
+
+
+def measure(shop: Shop, environ: dict[str, str], options: argparse.Namespace) -> list[Any]:
+    """Return what each size of the store allows."""
+    key = create_key(shop, "benchmark", ["events:write"])[1]
+    found = []
+    for size in options.stored:
+        fill(shop, size)
+        with Service(shop.root, environ) as service:
+            load(service.url, key, seconds=1.0, batch=options.batch, connections=1)
+            row: dict[str, Any] = {"stored": stored(shop)}
+            row |= load(
+                service.url,
+                key,
+                seconds=options.seconds,
+                batch=options.batch,
+                connections=options.connections,
+            )
+            alone = load(
+                service.url,
+                key,
+                seconds=options.seconds / 2,
+                batch=1,
+                connections=options.single,
+            )
+            row |= {f"single {name}": value for name, value in alone.items()}
+        found.append(row)
+    return found
+
+
+def stored(shop: Shop) -> int:
+    """Return how many events the store holds."""
+    return sum(shop.events.event_counts().values())
+
+
+def fill(shop: Shop, size: int) -> None:
+    """Bring the store to a size."""
+    there = stored(shop)
+    while there < size:
+        rows = [row_of(there + place) for place in range(min(_FILL, size - there))]
+        shop.events.take([EventBatch(rows)])
+        there += len(rows)
+
+
+_START = to_us(parse_instant("2026-01-01", "UTC"))
+
+
+def row_of(number: int) -> tuple[Any, ...]:
+    """Return an event as the store is handed it."""
+    at = _START + number * 1_000_000
+    money = None if number % 4 == 0 else number % 9_000 / 100
+    texts = (f"o{number}", None, None, f"p{number % 997}", None, None, None)
+    event_id = f"fill-{number}"
+    name = _NAMES[number % 4]
+    customer = f"C{number * 7_919 % CUSTOMERS}"
+    return (event_id, customer, name, at, at, "true", money, 1, *texts, None, None)
+
+
+def body_of(label: str, number: int, batch: int) -> bytes:
+    """Return the body of a request: about 190 bytes an event."""
+    events = [
+        {
+            "event_id": f"{label}-{number}-{place}",
+            "customer_id": f"C{(number * batch + place) * 7_919 % CUSTOMERS}",
+            "event": _NAMES[place % 4],
+            "occurred_at": "2026-06-01T10:00:00.000Z",
+            "value": place % 90 + 0.5,
+            "quantity": 1,
+            "order_id": f"o{number}-{place}",
+            "product_id": f"p{place % 997}",
+        }
+        for place in range(batch)
+    ]
+    return orjson.dumps({"events": events})
+
+
+def load(url: str, key: str, *, seconds: float, batch: int, connections: int) -> dict[str, Any]:
+    """Send as fast as answers come, on so many connections; return what was acknowledged."""
+    end = time.perf_counter() + seconds
+    times: list[float] = []
+    wrong: list[str] = []
+
+    def send(label: str) -> None:
+        line = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        number = 0
+        while (begin := time.perf_counter()) < end and not wrong:
+            line.request("POST", "/v1/events", body_of(label, number, batch), headers)
+            answer = line.getresponse()
+            told = answer.read()
+            if answer.status != 202 or orjson.loads(told)["accepted"] != batch:
+                wrong.append(told[:300].decode())
+            times.append(time.perf_counter() - begin)
+            number += 1
+
+    begin = time.perf_counter()
+    run = os.urandom(4).hex()
+    threads = [threading.Thread(target=send, args=(f"{run}{n}",)) for n in range(connections)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    passed = time.perf_counter() - begin
+    if wrong:
+        raise RuntimeError(wrong[0])
+    p50, p99 = np.percentile(np.array(times) * 1e3, [50, 99])
+    return {
+        "events/s": round(len(times) * batch / passed),
+        "p50 ms": round(float(p50), 1),
+        "p99 ms": round(float(p99), 1),
+    }
+
+
+class Service:
+    """``churnguard serve`` as a process of its own."""
+
+    def __init__(self, root: Path, environ: dict[str, str]) -> None:
+        self._root, self._environ = root, environ
+
+    def __enter__(self) -> Self:
+        words = ["serve", "--project", str(self._root), "--port", "0", "--json"]
+        told = self._root / "serve.out"
+        with told.open("wb") as out, (self._root / "serve.err").open("wb") as err:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "churnguard.cli", *words],
+                stdout=out,
+                stderr=err,
+                env=os.environ | self._environ,
+            )
+        for _ in range(3_000):
+            time.sleep(0.1)
+            try:
+                self.url = str(json.loads(told.read_text())["api"]).removesuffix("/v1")
+            except ValueError:
+                continue
+            return self
+        raise RuntimeError((self._root / "serve.err").read_text()[-2000:])
+
+    def __exit__(self, *error: object) -> None:
+        self._process.terminate()
+        self._process.wait(timeout=60)
+
+
+if __name__ == "__main__":
+    main()
