@@ -44,7 +44,7 @@ def _ids(root: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("turns", [20, pytest.param(1500, marks=pytest.mark.chaos)])
+@pytest.mark.parametrize("turns", [10, pytest.param(1500, marks=pytest.mark.chaos)])
 def test_four_processes_that_write_at_once_lose_nothing(tmp_path, turns):
     """F10: each waits its turn for a bounded time, and none fails; they even export meanwhile."""
     open_database("sqlite:///shop.db", root=tmp_path).dispose()
