@@ -15,7 +15,7 @@ import numpy as np
 from churnguard.training.backtest import MODEL, Backtest, backtest
 from churnguard.training.comparison import Comparison, compare_models
 from churnguard.training.recipe import Recipe
-from quality_shops.peers import peers_of
+from quality_shops.peers import kept_peers
 from quality_shops.rows import Rows, shop_rows
 from quality_shops.shops import DATASETS
 
@@ -53,7 +53,7 @@ def judge(name: str, recipe: Recipe, *, keep: Path | None, threads: int) -> dict
         cutoffs=rows.judge,
         look_back_days=shop.look_back_days,
         threads=threads,
-        peers=peers_of(rows),
+        peers=kept_peers(rows, keep / f"{name}-peers.npz" if keep else None),
     )
     seconds = {"rows": built - began, "backtest": time.perf_counter() - built}
     answer = told(name, rows, judged, seconds={k: round(v, 1) for k, v in seconds.items()})

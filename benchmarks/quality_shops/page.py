@@ -16,6 +16,7 @@ RESULTS = Path(__file__).parent / "results"
 
 _SHOWN = ("auc", "log_loss", "ece", "lift_10")
 _THREE = ("auc", "log_loss", "ece")
+_NO_MODEL = "Too few customers who returned to learn from, so no model: {}."
 _VERDICTS = {
     "best": "best",
     "even": "within noise of the best",
@@ -40,14 +41,14 @@ def result(name: str) -> Any:
 
 def write_page() -> None:
     """Write the page from everything in ``results/``."""
-    answers = result("judged")
+    kept = result("judged")
+    answers = {name: kept[name] for name in DATASETS if name in kept}
     counted = [one for name, one in answers.items() if not DATASETS[name].reported_only]
     parts = [
         OPENING,
         _in_short(counted),
         "## Every dataset, every model\n",
-        *(_dataset(answers[name]) for name in DATASETS if name in answers),
-        TRIED,
+        *(_dataset(answer) for answer in answers.values()),
         _tries(result("tries")),
         _tuning(result("tuning")),
         _autogluon(result("autogluon"), answers),
@@ -116,11 +117,12 @@ def _best_peer(answer: Answer) -> str:
 def _dataset(answer: Answer) -> str:
     shop = DATASETS[answer["dataset"]]
     ours = [row for row in answer["per_cutoff"] if row["model"] == OURS]
-    judged = ", ".join(
-        f"{row['cutoff'][:10]} ({row['customers']:,} customers, {row['churn_rate']:.0%} churn; "
-        f"AUC {row['auc']:.3f}, log loss {row['log_loss']:.3f})"
+    judged = [
+        f"| {row['cutoff'][:10]} | {row['customers']:,} | {row['churn_rate']:.0%} | "
+        + " | ".join(f"{row[name]:.3f}" for name in _THREE)
+        + " |"
         for row in ours
-    )
+    ]
     against = {(one["against"], one["metric"]): one for one in answer["against"]}
     rows = [_model_row(name, mean, against) for name, mean in answer["mean"].items()]
     left_out = ", ".join(day[:10] for day in answer["left_out"])
@@ -129,13 +131,13 @@ def _dataset(answer: Answer) -> str:
             f"### {answer['dataset']}",
             "",
             f"{shop.title}. Churn is no {shop.word} in {shop.horizon_days} days, for customers "
-            f"with one in the last {shop.look_back_days}; {answer['signals']} signals. "
-            f"Judged at {judged}.",
-            *(
-                [f"No model, for want of returning customers to learn from: {left_out}."]
-                * bool(left_out)
-            ),
-            *([UNUSABLE[answer["dataset"]]] if answer["dataset"] in UNUSABLE else []),
+            f"with one in the last {shop.look_back_days}; {answer['signals']} signals.",
+            "",
+            *([UNUSABLE[answer["dataset"]], ""] if answer["dataset"] in UNUSABLE else []),
+            *([_NO_MODEL.format(left_out), ""] if left_out else []),
+            "| judged at | customers | churn | our AUC | log loss | ECE |",
+            "|---|---:|---:|---:|---:|---:|",
+            *judged,
             "",
             "| model | AUC | log loss | ECE | lift | ours less it: AUC | ours less it: log loss |",
             "|---|---:|---:|---:|---:|---|---|",
@@ -169,7 +171,7 @@ def _tries(tries: Mapping[str, Any]) -> str:
         + " |"
         for name, one in tries.items()
     ]
-    return "\n".join([head, *rows, ""])
+    return "\n".join([TRIED, head, *rows, ""])
 
 
 def _try_cell(one: Mapping[str, Any] | None) -> str:

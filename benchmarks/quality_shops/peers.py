@@ -6,6 +6,7 @@ Each peer learns from the same mature rows and says P(no order in the horizon) o
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,36 @@ def peers_of(rows: Rows) -> Mapping[str, Baseline]:
     return {**BASELINES, **lifetime, SEASON_AWARE: season_aware}
 
 
+def kept_peers(rows: Rows, file: Path | None) -> Mapping[str, Baseline]:
+    """Return every peer, its risks read from a file, or computed once and kept there.
+
+    No peer depends on the recipe, so another recipe can be judged beside the same risks.
+    """
+    peers = peers_of(rows)
+    if file is None:
+        return peers
+    if not file.is_file():
+        np.savez_compressed(file, **_all_risks(rows, peers))
+    with np.load(file, allow_pickle=False) as kept:
+        return {name: _at_cutoff(rows.dataset, kept[name]) for name in peers if name in kept}
+
+
+def _all_risks(rows: Rows, peers: Mapping[str, Baseline]) -> dict[str, Floats]:
+    """Return each peer's risks of all rows, NaN where a row is not judged."""
+    data = rows.dataset
+    found = {}
+    for name, peer in peers.items():
+        risks = np.full(len(data), np.nan)
+        for cutoff in rows.judge:
+            now = data.cutoffs == cutoff
+            told = peer(data.take(data.mature(until_us=cutoff)), data.take(now))
+            if told is not None:
+                risks[now] = told
+        if not np.isnan(risks[np.isin(data.cutoffs, rows.judge)]).any():
+            found[name] = risks
+    return found
+
+
 def season_aware(known: Dataset, judged: Dataset) -> Floats:
     """LightGBM, held back, three seeds, on all cutoffs of the year with the season as a column."""
     import lightgbm
@@ -58,8 +89,11 @@ def season_aware(known: Dataset, judged: Dataset) -> Floats:
 
 
 def _looked_up(rows: Rows, name: str) -> Baseline:
+    return _at_cutoff(rows.dataset, np.nan_to_num(rows.lifetime[name], nan=0.5))
+
+
+def _at_cutoff(dataset: Dataset, risks: Floats) -> Baseline:
     def peer(known: Dataset, judged: Dataset) -> Floats:  # noqa: ARG001
-        risks = rows.lifetime[name][rows.dataset.cutoffs == judged.cutoffs[0]]
-        return np.where(np.isnan(risks), 0.5, risks)
+        return risks[dataset.cutoffs == judged.cutoffs[0]]
 
     return peer

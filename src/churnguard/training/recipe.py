@@ -63,7 +63,7 @@ class SignalRecipe:
     without: tuple[str, ...] = ()
     season: tuple[str, ...] = ("season_sin", "season_cos")
     calendar: tuple[str, ...] = ("half_season_sin", "half_season_cos")
-    start: str = ""
+    start: str = "mbgnbd_churn_risk"
     rising: tuple[str, ...] = ()
     falling: tuple[str, ...] = ()
 
