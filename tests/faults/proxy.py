@@ -37,11 +37,13 @@ class Proxy:
         self._mode: Mode = "pass"
         self._changed = threading.Condition()
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self._serving: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.port: int = self._listener.getsockname()[1]
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
         return self
 
     def __exit__(
@@ -51,7 +53,12 @@ class Proxy:
         trace: TracebackType | None,
     ) -> None:
         self.set("cut")
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join(timeout=5)
         self._listener.close()
+        for thread in self._serving:
+            thread.join(timeout=5)
 
     def set(self, mode: Mode) -> None:
         """Begin to behave in another way, at once, for the connections that there are too."""
@@ -71,7 +78,9 @@ class Proxy:
                 if self._mode in ("refuse", "cut"):
                     _reset(caller)
                     continue
-                threading.Thread(target=self._serve, args=(caller,), daemon=True).start()
+                thread = threading.Thread(target=self._serve, args=(caller,), daemon=True)
+                self._serving.append(thread)
+                thread.start()
 
     def _serve(self, caller: socket.socket) -> None:
         try:
@@ -90,6 +99,8 @@ class Proxy:
         back.join()
         with self._changed:
             self._pairs.remove((caller, target))
+        caller.close()
+        target.close()
 
     def _pump(self, source: socket.socket, sink: socket.socket, *, answers: bool) -> None:
         with contextlib.suppress(OSError):
