@@ -14,6 +14,7 @@ from churnguard.jobs.lesson import newest_mature, refuse_unseen
 from churnguard.jobs.ports import Progress, Shop, silent
 from churnguard.jobs.readiness import CutoffCount, Readiness, Wanting
 from churnguard.jobs.snapshots import History, read_history
+from churnguard.jobs.stages import Stage, stages
 from churnguard.labels import ORDER_GAP, label_named
 from churnguard.project.layout import Layout
 from churnguard.project.loader import load_catalogue, load_recipe
@@ -80,6 +81,20 @@ def check(shop: Shop, *, recipe: str = "default", progress: Progress = silent) -
         enough_from=enough_from,
         horizon_days=shop.settings.horizon_days,
         look_back_days=shop.settings.look_back_days,
+        stages=_stages(shop, history, read),
+    )
+
+
+def _stages(shop: Shop, history: History, recipe: Recipe) -> tuple[Stage, ...]:
+    """Return what the shop's size can carry; nothing for a shop without orders."""
+    if not history.event_counts.get(_ORDER):
+        return ()
+    return stages(
+        history.timelines,
+        recipe,
+        data_from=to_us(history.data_from),
+        data_end=history.data_end,
+        horizon=shop.settings.horizon_days,
     )
 
 
@@ -111,7 +126,8 @@ def _training(
     except NotEnoughHistory as short:
         return (), (Wanting(short.message, short.hint),), _enough_from(shop, history, recipe)
     counts = tuple(_counted(shop, history, at) for at in plan.learn)
-    wanting = [*_thin(counts, recipe), *_weak(shop, history, recipe, plan)]
+    thin = _thin(counts, _learned_from(shop, history, plan), recipe)
+    wanting = [*thin, *_weak(shop, history, recipe, plan)]
     return counts, tuple(wanting), None
 
 
@@ -158,16 +174,22 @@ def _counted(shop: Shop, history: History, at: int) -> CutoffCount:
     return CutoffCount(iso(from_us(at)), rows, gone)
 
 
-def _thin(counts: Sequence[CutoffCount], recipe: Recipe) -> list[Wanting]:
+def _learned_from(shop: Shop, history: History, plan: CutoffPlan) -> int:
+    """Count the customers who have a row at any cutoff."""
+    label, days = label_named(shop.settings.label), shop.settings.look_back_days
+    return sum(
+        len(np.unique(np.concatenate([label.eligible(timeline, at, days) for at in plan.learn])))
+        for timeline in history.timelines
+    )
+
+
+def _thin(counts: Sequence[CutoffCount], customers: int, recipe: Recipe) -> list[Wanting]:
     """Return what the rows lack by the recipe's needs."""
     needs, found = recipe.needs, []
     gone = sum(count.churned for count in counts)
     stayed = sum(count.rows for count in counts) - gone
     there: Mapping[str, tuple[int, int]] = {
-        "customers eligible at the largest cutoff": (
-            max(count.rows for count in counts),
-            needs.customers,
-        ),
+        "customers with a known outcome": (customers, needs.customers),
         "rows of customers who left": (gone, needs.churned),
         "rows of customers who stayed": (stayed, needs.stayed),
         "cutoffs with a known outcome": (len(counts), needs.cutoffs),
@@ -177,7 +199,8 @@ def _thin(counts: Sequence[CutoffCount], recipe: Recipe) -> list[Wanting]:
             found.append(
                 Wanting(
                     f"There are {number:,} {what}; the recipe needs {wanted:,}.",
-                    "More customers or a longer history; how long it takes cannot be computed.",
+                    "More customers or a longer history; what the shop's size can carry, and "
+                    "when, stands above.",
                 )
             )
     return found

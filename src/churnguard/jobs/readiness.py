@@ -9,6 +9,9 @@ from typing import Any
 
 from churnguard.clock import iso
 from churnguard.jobs.leakage_report import in_words
+from churnguard.jobs.stages import Stage
+
+_CARRIES = "What the shop's size can carry:"
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class Readiness:
         From when the history is long enough, if events keep coming.
     horizon_days, look_back_days : int
         What churn and eligibility mean here.
+    stages : tuple of Stage
+        What the shop's size can carry, the least demanding first.
     """
 
     events: Mapping[str, int] = field(default_factory=dict)
@@ -75,6 +80,7 @@ class Readiness:
     enough_from: datetime | None = None
     horizon_days: int = 90
     look_back_days: int = 365
+    stages: tuple[Stage, ...] = ()
 
     @property
     def ready(self) -> bool:
@@ -96,11 +102,14 @@ class Readiness:
             "enough_from": self.enough_from and iso(self.enough_from),
             "cutoffs": [vars(count) for count in self.cutoffs],
             "wanting": [vars(lack) for lack in self.wanting],
+            "stages": [stage.to_dict() for stage in self.stages],
         }
 
     def to_text(self) -> str:
         """Return the answer for a person at a terminal."""
         lines = [self._verdict, "", *self._facts()]
+        if self.stages:
+            lines += ["", _CARRIES, *(stage.to_text() for stage in self.stages)]
         if self.cutoffs:
             lines += ["", "cutoff        rows   left"]
             lines += [f"{c.cutoff[:10]}  {c.rows:>6,}  {c.churned:>5,}" for c in self.cutoffs]
@@ -110,6 +119,8 @@ class Readiness:
         """Return the answer as a page."""
         lines = ["# Readiness", "", f"**{self._verdict}**", ""]
         lines += [f"- {fact}" for fact in self._facts()]
+        if self.stages:
+            lines += ["", _CARRIES, "", *(f"- {stage.to_text()}" for stage in self.stages)]
         if self.cutoffs:
             lines += ["", "| cutoff | rows | left |", "|---|--:|--:|"]
             lines += [f"| {c.cutoff[:10]} | {c.rows:,} | {c.churned:,} |" for c in self.cutoffs]

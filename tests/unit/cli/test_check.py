@@ -111,12 +111,15 @@ def test_a_young_shop_is_told_the_day(run, told):
 
 
 def test_a_thin_shop_is_told_what_is_missing(run, told):
-    """How many customers there are and how many the recipe needs; no date is invented."""
+    """How many customers there are and how many the recipe needs, and what the pace makes of it."""
     told(orders(20, every=25, number=20), preset="orders")
     answer = run("check", "--json").json
     assert answer["ready"] is False
     assert answer["enough_from"] is None
-    assert answer["wanting"][0]["what"].startswith("There are 20 customers eligible")
+    assert answer["wanting"][0]["what"].startswith("There are 20 customers with a known outcome")
+    step = answer["stages"][0]
+    assert (step["there"], step["wanted"], step["reached"]) == (20, 40, False)
+    assert f"20 of 40 {step['counted']}" in run("check").out
 
 
 def test_a_ready_shop_is_told_its_rows(run, told, tmp_path: Path):

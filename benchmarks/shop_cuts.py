@@ -1,0 +1,117 @@
+"""A shop cut down to some of its customers, as if they were all it ever had.
+
+Everything is built anew from the events of the customers that are left: lifetime models, season and
+signals know nothing of the others. Both shops are told by the signals of orders alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from churnguard.bootstrap import open_shop
+from churnguard.clock import DAY_US, to_us
+from churnguard.events.simulation import SimulationPlan, simulate
+from churnguard.features.catalogue import Catalogue
+from churnguard.features.coverage import carried_by
+from churnguard.features.population import fit_population
+from churnguard.jobs.ingest import ingest
+from churnguard.jobs.lesson import newest_mature
+from churnguard.jobs.ports import silent
+from churnguard.jobs.snapshots import take_snapshots
+from churnguard.project.template import create_project
+from churnguard.tables.history import read_history
+from churnguard.training.cutoffs import CutoffPlan, plan_cutoffs
+from churnguard.training.dataset import Dataset
+from churnguard.training.recipe import Recipe
+from quality_shops.shops import DATASETS
+
+FAMILIES = ("orders", "rhythm", "tenure", "lifetime", "calendar", "baskets", "products", "returns")
+HORIZON_DAYS, LOOK_BACK_DAYS, TIMEZONE = 90, 365, "UTC"
+LIVELY = {"pace": 1.6, "leaving": 0.5}
+"""A simulated shop of which about half of those eligible churn in 90 days."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a shop, and the cutoffs at which it can be judged."""
+
+    dataset: Dataset
+    plan: CutoffPlan
+
+
+def online_retail(keep: Path) -> pa.Table:
+    """Return the events of Online Retail II, taken in by ChurnGuard's own door."""
+    file, name = keep / "online_retail_ii.parquet", "online_retail_ii"
+    if not file.is_file():
+        shop = DATASETS[name]
+        with TemporaryDirectory() as folder:
+            create_project(Path(folder) / "shop", name=name)
+            opened = open_shop(Path(folder) / "shop", environ={})
+            ingest(opened, shop.paths(name), mapping=shop.mapping(name))
+            pq.write_table(pa.concat_tables(opened.events.partitions()), file)
+    return pq.read_table(file)
+
+
+def simulated(keep: Path, *, customers: int = 6_000, seed: int = 11) -> pa.Table:
+    """Return the events of a simulated shop of two years."""
+    file = keep / f"simulated_{customers}_{seed}.parquet"
+    if not file.is_file():
+        plan = SimulationPlan(customers=customers, seed=seed, truth_every_days=365, **LIVELY)
+        pq.write_table(simulate(plan).events, file)
+    return pq.read_table(file)
+
+
+def buyers(events: pa.Table) -> np.ndarray:
+    """Return the customers who ever ordered, sorted."""
+    orders = events.filter(pc.equal(events["event"].cast(pa.string()), "order_completed"))
+    return np.array(sorted(orders["customer_id"].unique().to_pylist()))
+
+
+def cut(events: pa.Table, customers: np.ndarray) -> pa.Table:
+    """Return the events of some customers."""
+    return events.filter(pc.is_in(events["customer_id"], value_set=pa.array(customers.tolist())))
+
+
+def rows_of(events: pa.Table, recipe: Recipe) -> Rows:
+    """Build everything from these events alone.
+
+    Raises
+    ------
+    NotEnoughHistory
+        If there is too little for even one cutoff.
+    """
+    history = read_history(events, timezone=TIMEZONE)
+    catalogue, _ = carried_by(Catalogue.of(FAMILIES), history.timelines)
+    plan = plan_cutoffs(
+        recipe.cutoffs,
+        newest_us=newest_mature(history.data_end, HORIZON_DAYS, TIMEZONE),
+        history_from_us=to_us(history.data_from),
+        horizon_days=HORIZON_DAYS,
+    )
+    span = range(plan.all[0], history.data_end + 1, DAY_US)
+    snapshots = take_snapshots(
+        history,
+        catalogue,
+        plan.all,
+        population=fit_population(history.timelines, span, timezone=TIMEZONE),
+        horizon_days=HORIZON_DAYS,
+        look_back_days=LOOK_BACK_DAYS,
+        progress=silent,
+    )
+    rows = snapshots.rows
+    dataset = Dataset(
+        X=rows.values,
+        names=rows.names,
+        y=snapshots.churned.astype(np.int8),
+        customer_ids=rows.customer_ids.astype(str),
+        cutoffs=rows.cutoffs,
+        horizon_days=HORIZON_DAYS,
+    )
+    return Rows(dataset.take(snapshots.mature), plan)
