@@ -18,7 +18,7 @@ from churnguard.jobs.ports import LedgerEntry
 from churnguard.project.layout import Layout
 
 PATIENCE_SECONDS = 120
-_KINDNESS = 10  # the process that serves goes first
+_KINDNESS = 5  # the process that serves goes first
 
 
 def prove_apart(layout: Layout, entry: LedgerEntry) -> None:

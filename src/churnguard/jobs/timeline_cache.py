@@ -210,5 +210,6 @@ class TimelineCache:
     def _read_contacts(
         self, names: Sequence[str]
     ) -> dict[str, tuple[Mapping[str, datetime] | None, int]]:
-        found = self._shop.scores.last_actions(names)
+        reported = self._position is None or self._position.outcomes
+        found = self._shop.scores.last_actions(names) if reported else {}
         return {name: (found.get(name), _SMALL) for name in names}

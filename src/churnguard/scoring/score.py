@@ -8,7 +8,7 @@ shop chose another label. ``margin`` is its log-odds, and the reasons' ``effect`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -183,7 +183,11 @@ class Score:
             "model",
             "source",
         ]
-        values = asdict(self)
+        values: dict[str, Any] = dict(vars(self))
+        for name in ("action", "model"):
+            values[name] = dict(vars(values[name])) if values[name] else None
+        if self.reasons is not None:
+            values["reasons"] = [dict(vars(reason)) for reason in self.reasons]
         values["as_of"] = iso(self.as_of)
         values["data_through"] = iso(self.data_through) if self.data_through else None
         values["interval"] = list(self.interval) if self.interval else None
