@@ -7,12 +7,16 @@ import tempfile
 from pathlib import Path
 
 from churnguard.errors import InvalidRequest
+from churnguard.jobs.audit import record
 from churnguard.jobs.champion import refuse_other_label
 from churnguard.jobs.ledger import champion_before
 from churnguard.jobs.ports import LedgerEntry, Shop
 from churnguard.project.layout import Layout
 from churnguard.scoring.bundle import Bundle, load_bundle
 from churnguard.scoring.signature import read_trusted
+
+ROLLBACK = "rollback of version"
+"""How the reason of a rollback begins."""
 
 
 def promote(shop: Shop, version: str, *, approved_by: str, reason: str = "") -> LedgerEntry:
@@ -58,6 +62,13 @@ def promote(shop: Shop, version: str, *, approved_by: str, reason: str = "") -> 
             trained_until=bundle.facts.trained_until,
             labels_through=bundle.facts.labels_through,
         )
+        record(
+            shop,
+            f"approver:{approved_by.strip()}",
+            "model.rolled_back" if reason.startswith(ROLLBACK) else "model.promoted",
+            version=version,
+            bundle=bundle.digest,
+        )
     shop.registry().set_champion(version)
     return now
 
@@ -85,7 +96,7 @@ def rollback(
     """
     before = champion_before(shop, to=to)
     now = shop.ledger.champion()
-    told = f"rollback of version {now.version if now else '-'}"
+    told = f"{ROLLBACK} {now.version if now else '-'}"
     return promote(
         shop,
         before.version,

@@ -50,6 +50,43 @@ def service_key(layout: Layout, environ: Mapping[str, str] = os.environ) -> byte
     return _own_key("CHURNGUARD_SERVICE_KEY", layout.service_key, environ)
 
 
+_PLACEHOLDERS = ("changeme", "change-me", "change_me", "password", "example", "default", "secret")
+_LEAST_LENGTH, _LEAST_VARIETY = 32, 8
+_DRAWN = ("CHURNGUARD_SERVICE_KEY", "CHURNGUARD_HOLDOUT_KEY", "CHURNGUARD_SESSION_KEY")
+
+
+def demand_drawn_secrets(environ: Mapping[str, str]) -> None:
+    """Refuse secrets that nobody drew: placeholders, short ones, a row of the same letter.
+
+    Raises
+    ------
+    ProjectError
+        If one of those that are given to the process is such a one; it names which, never what.
+
+    Examples
+    --------
+    >>> demand_drawn_secrets({"CHURNGUARD_SERVICE_KEY": "changeme" * 8})
+    Traceback (most recent call last):
+    churnguard.errors.ProjectError: CHURNGUARD_SERVICE_KEY is a placeholder, not a secret.
+    """
+    for name in _DRAWN:
+        text = read_secret(name, environ)
+        if text is None:
+            continue
+        if any(word in text.lower() for word in _PLACEHOLDERS):
+            wrong = "is a placeholder, not a secret"
+        elif len(text) < _LEAST_LENGTH:
+            wrong = f"is shorter than {_LEAST_LENGTH} characters"
+        elif len(set(text)) < _LEAST_VARIETY:
+            wrong = "was not drawn at random"
+        else:
+            continue
+        raise ProjectError(
+            f"{name} {wrong}.",
+            hint="Make one with: python -c 'import secrets; print(secrets.token_hex(32))'",
+        )
+
+
 def _own_key(name: str, file: Path, environ: Mapping[str, str]) -> bytes:
     key = read_secret(name, environ)
     if key:

@@ -17,11 +17,10 @@ from churnguard.jobs.erase import finish_erasures
 from churnguard.jobs.loops import background_loops
 from churnguard.jobs.ports import Shop
 from churnguard.project.layout import Layout
+from churnguard.project.secrets import demand_drawn_secrets
 from churnguard.project.settings import read_secret
 from churnguard.serving.app import create_app
 from churnguard.serving.many_shops import ManyShops, session_key_of
-
-LEAST_KEY_LENGTH = 32
 
 
 def app_for(shop: Shop, *, open_desk: bool = False) -> FastAPI:
@@ -79,6 +78,8 @@ def store_of(shop: Shop) -> str:
 
 
 def _app(shop: Shop, *, open_desk: bool, session_key: bytes | None) -> FastAPI:
+    if not open_desk:
+        demand_drawn_secrets(shop.environ)
     champion = ChampionHolder(shop)
     with suppress(StoreUnavailable):  # it is asked again every other second
         finish_erasures(shop)
@@ -92,9 +93,4 @@ def _session_key(shop: Shop) -> bytes | None:
     text = read_secret("CHURNGUARD_SESSION_KEY", shop.environ)
     if text is None:
         return None
-    if len(text) < LEAST_KEY_LENGTH:
-        raise ProjectError(
-            f"CHURNGUARD_SESSION_KEY is shorter than {LEAST_KEY_LENGTH} characters.",
-            hint="Make one with: python -c 'import secrets; print(secrets.token_hex(32))'",
-        )
     return text.encode()

@@ -9,6 +9,7 @@ import typer
 
 from churnguard.cli.answers import answer
 from churnguard.cli.options import HERE, AsJson, AsOf, EngineName, Events, Format, Project
+from churnguard.cli.whoami import actor
 
 
 def score(
@@ -35,6 +36,7 @@ def score(
     from churnguard.bootstrap import open_engine, open_shop
     from churnguard.cli.progress import progress
     from churnguard.clock import parse_instant
+    from churnguard.jobs.audit import record
     from churnguard.jobs.score import score_everybody
 
     shop = open_shop(project)
@@ -44,4 +46,6 @@ def score(
         result = score_everybody(
             shop, as_of=instant, out=out, shadow=shadow, engine=where, progress=report
         )
+    if out is not None:
+        record(shop, actor(), "scores.exported", file=out.name, as_of=as_of)
     answer(result.to_dict(), as_json=as_json, text=result.to_text())

@@ -10,11 +10,13 @@ from churnguard.clock import iso
 from churnguard.jobs.at_risk import at_risk
 from churnguard.jobs.ports import AtRiskQuery, ScoreRun
 from churnguard.serving.answers import Json
+from churnguard.serving.at_risk.bulk import BulkReads
 from churnguard.serving.at_risk.schemas import AtRiskAnswer
 from churnguard.serving.auth import Reader
 from churnguard.serving.problems import problem_responses
 
 router = APIRouter(tags=["at-risk list"])
+_bulk = BulkReads()
 
 
 @router.get(
@@ -50,7 +52,11 @@ def get_at_risk(
         Query(description="next_page_token of the page before; filters must stay equal."),
     ] = "",
 ) -> Json:
-    """List the newest batch's scored customers who pass the filters, most worthwhile first."""
+    """List the newest batch's scored customers who pass the filters, most worthwhile first.
+
+    Of a list of more than 1,000 customers, the pages after the first need the scope
+    `scores:export`, and are written into the audit log.
+    """
     query = AtRiskQuery(
         band=band,
         min_risk=min_risk,
@@ -63,6 +69,8 @@ def get_at_risk(
         page_size=page_size,
     )
     page = at_risk(caller.door.shop, query, page_token=page_token)
+    if page_token:
+        _bulk.check(caller, page)
     return Json(
         {
             "scores": [score.to_dict() for score in page.scores],
