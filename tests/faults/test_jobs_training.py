@@ -1,0 +1,199 @@
+"""Trainings that are killed or run out of memory (F31), and data that nobody can learn from (F32).
+
+What is promised each time: a named refusal, no model registered, none promoted.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from churnguard.bootstrap import open_shop
+from churnguard.errors import CatalogueError, NotEnoughHistory
+from churnguard.jobs.train import train
+from churnguard.project.layout import Layout
+from churnguard.project.loader import load_catalogue
+from churnguard.project.template import create_project
+from churnguard.testing import NOON, build_events
+
+DAY = timedelta(days=1)
+DYING = """
+import os, signal, sys
+from pathlib import Path
+from churnguard.store.mlflow_registry import MlflowRegistry
+
+def make_bundle(run_id):
+    print(run_id, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+MlflowRegistry(Path(sys.argv[1]), "shop").log_training(
+    params={}, metrics={}, tags={}, files={}, make_bundle=make_bundle, feature_names=["a"]
+)
+"""
+
+
+@pytest.fixture
+def make_shop(tmp_path):
+    """Make a project with these events and no model."""
+
+    def make(rows):
+        create_project(tmp_path / "shop")
+        shop = open_shop(tmp_path / "shop", clock=lambda: NOON, environ={})
+        shop.events.append(build_events(rows))
+        return shop
+
+    return make
+
+
+def _orders(customers, days, **columns):
+    """Return one order a customer on each of these days before NOON."""
+    return [
+        {
+            "event_id": f"o{customer}-{day}",
+            "customer_id": f"C{customer}",
+            "occurred_at": NOON - day * DAY - timedelta(minutes=customer),
+            "received_at": NOON - day * DAY - timedelta(minutes=customer),
+        }
+        | {name: make(customer, day) for name, make in columns.items()}
+        for customer in range(customers)
+        for day in days
+    ]
+
+
+def _nothing_was_kept(shop):
+    assert shop.ledger.history() == []
+    assert not (Layout(shop.root).mlruns / "mlflow.db").exists()
+    assert not Layout(shop.root).bundles.exists()
+
+
+VISIT = {"event": lambda _customer, _day: "signed_in", "event_id": lambda c, day: f"v{c}-{day}"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (_orders(120, range(5, 700, 20)), "stayed"),
+        (_orders(120, [300]) + _orders(120, range(5, 600, 40), **VISIT), "left"),
+    ],
+)
+def test_one_outcome_only_is_refused(make_shop, rows, told):
+    """F32: everybody ordered again, or nobody did: there is nothing to tell apart."""
+    shop = make_shop(rows)
+    with pytest.raises(NotEnoughHistory, match=f"All 120 customers {told}") as refused:
+        train(shop)
+    assert refused.value.hint
+    _nothing_was_kept(shop)
+
+
+@pytest.mark.parametrize("rows", [[], _orders(1, [500]), _orders(1, range(100, 600, 50))])
+def test_hardly_any_data_is_refused(make_shop, rows):
+    """F32: no event, one event, one customer: the refusal says what there is and what is needed."""
+    shop = make_shop(rows)
+    with pytest.raises(NotEnoughHistory) as refused:
+        train(shop)
+    assert refused.value.message.endswith(".")
+    assert refused.value.hint
+    _nothing_was_kept(shop)
+
+
+def test_a_million_categories_are_words_not_columns(make_shop):
+    """F32: signals count words; however many there are, a row stays as wide as the catalogue."""
+    from churnguard.events.timeline import Timeline
+    from churnguard.features.build import build_features
+
+    words = {
+        "event": lambda _customer, _day: "product_viewed",
+        "category": lambda customer, day: f"word {customer} {day}",
+        "product_id": lambda customer, day: f"p{customer}-{day}",
+    }
+    shop = make_shop(_orders(1, [10]))
+    catalogue = load_catalogue(Layout(shop.root))
+    timeline = Timeline.from_arrow(build_events(_orders(20, range(1, 500), **words)))
+    rows = build_features(timeline, catalogue, range(20), [1_790_000_000_000_000] * 20)
+    assert rows.values.shape == (20, len(catalogue))
+
+
+@pytest.mark.parametrize(
+    "peek",
+    [
+        "np.array(len(rows.timeline.track('order_completed')) - rows.cutoffs * 0, float)",
+        "rows.timeline.track('order_completed').occurred.max() - rows.cutoffs",
+    ],
+)
+def test_a_signal_that_looks_ahead_is_refused_by_name(make_shop, peek):
+    """F32: what knows the target cannot get into the catalogue; the file is named."""
+    shop = make_shop(_orders(1, [10]))
+    file = Layout(shop.root).features / "peeking.py"
+    file.write_text(
+        "import numpy as np\n"
+        "from churnguard.features.signal import signal\n"
+        "from churnguard.features.units import NUMBER\n\n\n"
+        "@signal(unit=NUMBER, needs=('order_completed',), en='x', he='x')\n"
+        "def orders_to_come(rows):\n"
+        f"    return {peek}\n"
+    )
+    with pytest.raises(CatalogueError) as refused:
+        train(shop)
+    assert refused.value.file == file
+    _nothing_was_kept(shop)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(600)
+def test_a_training_killed_while_it_is_logged_is_marked_failed(tmp_path):
+    """F31: no version is registered; the next training closes the dead one's run as failed."""
+    from churnguard.store.mlflow_registry import MlflowRegistry
+
+    folder = tmp_path / "mlruns"
+    command = [sys.executable, "-c", DYING, str(folder)]
+    died = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert died.returncode == -signal.SIGKILL
+    registry = MlflowRegistry(folder, "shop")
+    assert registry.versions() == []
+
+    def fail(_run_id):
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        registry.log_training(
+            params={}, metrics={}, tags={}, files={}, make_bundle=fail, feature_names=["a"]
+        )
+    client = registry._client()
+    experiment = client.get_experiment_by_name("shop").experiment_id
+    runs = {run.info.run_id: run.info.status for run in client.search_runs([experiment])}
+    assert died.stdout.strip() in runs
+    assert set(runs.values()) == {"FAILED"}
+    assert len(runs) == 2
+    assert registry.versions() == []
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("megabytes", [300, 700])
+def test_a_training_without_memory_ends_with_one_line_and_changes_nothing(make_shop, megabytes):
+    """F31: RLIMIT_AS on the trainer: it fails, says so, and no model appears."""
+    shop = make_shop(_orders(200, range(5, 600, 15)))
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
+
+    command = [sys.executable, "-m", "churnguard.cli", "train", "--project", str(shop.root)]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        check=False,
+        preexec_fn=limit,
+        timeout=500,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        cwd=Path(shop.root),
+    )
+    assert done.returncode != 0
+    assert shop.ledger.history() == []
+    assert shop.registry().versions() == []
