@@ -23,16 +23,15 @@ from churnguard.store.tables import conflict, event, tally
 from churnguard.store.tombstones import Tombstones
 
 _LOOKUP = 2_000
-_ID, _CUSTOMER, _NAME, _OCCURRED, _RECEIVED = (
-    ROW_COLUMNS.index(name)
-    for name in ("event_id", "customer_id", "event", "occurred_at", "received_at")
+_ID, _NAME, _OCCURRED, _RECEIVED = (
+    ROW_COLUMNS.index(name) for name in ("event_id", "event", "occurred_at", "received_at")
 )
 
 Row = tuple[Any, ...]
 
 
 class Appending:
-    """Events that belong together, appended in one transaction.
+    """Events appended in one transaction.
 
     Parameters
     ----------
@@ -50,52 +49,73 @@ class Appending:
     def append(self, events: Iterable[Row]) -> list[int]:
         """Store events (values of ``EVENT_SCHEMA``, instants in microseconds); tell of each.
 
-        An order comes before its lines. Events under an alias go to the customer it belongs to.
+        An order comes before its lines, in this call or one before. Events under an alias go to the
+        customer it belongs to.
         """
-        rows = list(events)
+        return self._append([list(events)], [self._broken_orders])[0]
+
+    def append_groups(self, groups: Sequence[Sequence[Row]]) -> list[list[int]]:
+        """Store groups of events, each as if it came alone; tell of each event, group by group."""
+        return self._append(groups, [set() for _ in groups])
+
+    def _append(
+        self, groups: Sequence[Sequence[Row]], broken: Sequence[set[str]]
+    ) -> list[list[int]]:
+        rows = [row for group in groups for row in group]
         gone = self._tombstones.among(self._connection, (row[1] for row in rows))
         if gone:
-            return self._append_others(rows, gone)
+            return self._append_others(groups, broken, gone)
         aliases = identity.resolve(self._connection, (row[1] for row in rows))
         keyed = keyed_rows(rows, aliases)
         known = _known(self._connection, [row[0] for row in keyed])
         new: list[Row] = []
         conflicting: list[Row] = []
-        outcomes = [self._sort(row, known, new, conflicting) for row in keyed]
+        each = iter(keyed)
+        outcomes = [
+            [_sort(next(each), known, orders, new, conflicting) for _ in group]
+            for group, orders in zip(groups, broken, strict=True)
+        ]
         insert_many(self._connection, event, ROW_COLUMNS, new)
         _count(self._connection, new)
         _keep_conflicts(self._connection, conflicting)
         return outcomes
 
-    def _append_others(self, rows: list[Row], gone: frozenset[str]) -> list[int]:
+    def _append_others(
+        self, groups: Sequence[Sequence[Row]], broken: Sequence[set[str]], gone: frozenset[str]
+    ) -> list[list[int]]:
         """Store events of all but the erased; these are counted, and nothing of them is kept."""
-        late = Counter(row[1] for row in rows if row[1] in gone)
+        late = Counter(row[1] for group in groups for row in group if row[1] in gone)
         self._tombstones.count_late(self._connection, late)
-        others = iter(self.append([row for row in rows if row[1] not in gone]))
-        return [ERASED if row[1] in gone else next(others) for row in rows]
+        others = [[row for row in group if row[1] not in gone] for group in groups]
+        told = [iter(found) for found in self._append(others, broken)]
+        return [
+            [ERASED if row[1] in gone else next(found) for row in group]
+            for group, found in zip(groups, told, strict=True)
+        ]
 
-    def _sort(
-        self, row: Row, known: dict[bytes, int], new: list[Row], conflicting: list[Row]
-    ) -> int:
-        """Put one event where it belongs: among the new, the conflicting, or nowhere."""
-        key, digest = row[0], row[2]
-        before = known.get(key)
-        if before is None and not self._goes_with_a_broken_order(row[_ID]):
-            known[key] = digest
-            new.append(row)
-            return ACCEPTED
-        if before == digest:
-            return DUPLICATE
-        if before is not None:
-            self._broken_orders.add(row[_ID])
-        conflicting.append(row)
-        return CONFLICT
 
-    def _goes_with_a_broken_order(self, event_id: str) -> bool:
-        if not self._broken_orders:
-            return False
-        parent, is_line, _ = event_id.partition("#")
-        return bool(is_line) and parent in self._broken_orders
+def _sort(
+    row: Row, known: dict[bytes, int], broken: set[str], new: list[Row], conflicting: list[Row]
+) -> int:
+    """Put one event where it belongs: among the new, the conflicting, or nowhere."""
+    key, digest = row[0], row[2]
+    before = known.get(key)
+    if before is None and not (broken and _order_of(row[_ID]) in broken):
+        known[key] = digest
+        new.append(row)
+        return ACCEPTED
+    if before == digest:
+        return DUPLICATE
+    if before is not None:
+        broken.add(row[_ID])
+    conflicting.append(row)
+    return CONFLICT
+
+
+def _order_of(event_id: str) -> str:
+    """Return the id of the order that a line belongs to; nothing for what is no line."""
+    order, is_line, _ = event_id.partition("#")
+    return order if is_line else ""
 
 
 def _known(connection: sa.Connection, keys: list[bytes]) -> dict[bytes, int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,11 @@ class SqlEventStore:
             If the store cannot be written; nothing of any batch is stored then.
         """
         with writing(self._engine) as connection:
-            return [_take(connection, batch, self._tombstones) for batch in batches]
+            return [
+                taken
+                for _, run in groupby(batches, key=lambda batch: batch.whole or bool(batch.links))
+                for taken in _take(connection, list(run), self._tombstones)
+            ]
 
     def conflicts(self, *, limit: int | None = None) -> list[dict[str, Any]]:
         """Return events whose id came again with another payload, oldest first.
@@ -247,31 +252,36 @@ class SqlEventStore:
             return customer_book.read(connection, customer_ids)
 
 
-def _take(connection: sa.Connection, batch: EventBatch, tombstones: Tombstones) -> Taken:
+def _take(
+    connection: sa.Connection, batches: Sequence[EventBatch], tombstones: Tombstones
+) -> list[Taken]:
+    """Store batches: all at once, but one by one those that have to be whole or merge ids."""
+    if batches[0].whole or batches[0].links:
+        return [_take_one(connection, batch, tombstones) for batch in batches]
+    appending = Appending(connection, tombstones)
+    outcomes = appending.append_groups([batch.rows for batch in batches])
+    quarantine.put(connection, [row for batch in batches for row in batch.rejected])
+    for batch, found in zip(batches, outcomes, strict=True):
+        _release_mended(connection, batch.mends, found)
+    return [Taken(found) for found in outcomes]
+
+
+def _take_one(connection: sa.Connection, batch: EventBatch, tombstones: Tombstones) -> Taken:
     """Store one batch; of one that has to be whole, all of it or nothing."""
-    if not batch.whole:
-        return _take_rows(connection, batch, tombstones)
-    with connection.begin_nested() as savepoint:
-        taken = _take_rows(connection, batch, tombstones)
-        if CONFLICT in taken.outcomes or REFUSED in taken.links:
-            savepoint.rollback()
-            return replace(taken, stored=False)
-    return taken
-
-
-def _take_rows(connection: sa.Connection, batch: EventBatch, tombstones: Tombstones) -> Taken:
     named = (name for one in batch.links for name in (one.alias_id, one.customer_id))
-    gone = tombstones.among(connection, named) if batch.links else frozenset()
-    links = [
-        REFUSED
-        if {one.alias_id, one.customer_id} & gone
-        else identity.link(connection, one, at=batch.at)
-        for one in batch.links
-    ]
-    outcomes = Appending(connection, tombstones).append(batch.rows) if batch.rows else []
-    quarantine.put(connection, batch.rejected)
-    _release_mended(connection, batch.mends, outcomes)
-    return Taken(outcomes, links)
+    with connection.begin_nested() as savepoint:
+        gone = tombstones.among(connection, named)
+        links = [
+            REFUSED
+            if {one.alias_id, one.customer_id} & gone
+            else identity.link(connection, one, at=batch.at)
+            for one in batch.links
+        ]
+        (taken,) = _take(connection, [replace(batch, links=(), whole=False)], tombstones)
+        if batch.whole and (CONFLICT in taken.outcomes or REFUSED in links):
+            savepoint.rollback()
+            return replace(taken, links=links, stored=False)
+    return replace(taken, links=links)
 
 
 def _release_mended(
