@@ -143,17 +143,31 @@ def back_up_project(
         engine.dispose()
 
 
-def restore_project(backup: Path, root: Path, *, tombstones: Path | None = None) -> Restored:
+def restore_project(
+    backup: Path,
+    root: Path,
+    *,
+    tombstones: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Restored:
     """Make a project from a backup; see :func:`churnguard.jobs.restore.restore`."""
-    from churnguard.jobs.erase import forget_again
+    from churnguard.jobs.erase import finish_erasures
     from churnguard.jobs.restore import restore
     from churnguard.store.copying import place_store
 
-    def replay(project: Path, graves: list[tuple[str, int, str]]) -> int:
-        named = {bytes.fromhex(subject): (at, receipt) for subject, at, receipt in graves}
-        return forget_again(open_shop(project), named)
+    given = {"CHURNGUARD_SERVICE_KEY", "CHURNGUARD_SERVICE_KEY_FILE"} & environ.keys()
+    in_backup = Layout(backup / "project").service_key.is_file()
 
-    return restore(backup, root, place=place_store, replay=replay, tombstones=tombstones)
+    def replay(restored: Path) -> int:
+        return finish_erasures(open_shop(restored, environ=environ))
+
+    return restore(
+        backup,
+        root,
+        place=place_store,
+        replay=replay if given or in_backup else None,
+        tombstones=tombstones,
+    )
 
 
 ENGINES = ("local", "spark")

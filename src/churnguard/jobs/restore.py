@@ -1,7 +1,8 @@
 """Makes a project from a backup, after every file of it has been checked.
 
 A backup may be older than an erasure: the tombstones that were written since are fed in, and who
-they name is erased from what was restored, before anything serves it.
+they name is erased from what was restored. That takes the service's own key; where the backup came
+without secrets, it is done by the first ``serve`` after they are back.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from churnguard.project.settings import read_settings
 
 Place = Callable[[Path, str], None]
 """Puts a copied store where an address says: ``churnguard.store.copying.place_store``."""
-Replay = Callable[[Path, list[tuple[str, int, str]]], int]
-"""Erases from a restored project who has a tombstone; returns how many were."""
+Replay = Callable[[Path], int]
+"""Erases from a restored project who has a tombstone; returns how many people were there."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,10 @@ class Restored:
         When the backup was taken.
     files : int
         Files restored.
-    tombstones, erased : int
-        Tombstones fed in, and people who were in the backup and are erased again.
+    tombstones : int
+        Tombstones fed in.
+    erased : int or None
+        People who were in the backup and are erased again; None where that is still to be done.
     by_hand : str or None
         How the store was copied where it is not in the backup: it comes back by ``pg_restore``.
     """
@@ -44,7 +47,7 @@ class Restored:
     made_at: str
     files: int
     tombstones: int
-    erased: int
+    erased: int | None
     by_hand: str | None
 
 
@@ -67,7 +70,7 @@ def restore(
     place : callable
         Puts the store in its place.
     replay : callable, optional
-        Erases who has a tombstone.
+        Erases who has a tombstone; left out where the keys to do it are missing.
     tombstones : Path, optional
         A newer ``tombstones.json``; those in the backup are used in any case.
 
@@ -89,7 +92,11 @@ def restore(
     if by_hand is None:
         place(backup / "store.db", layout.resolve_store(read_settings(root, {}).store))
     graves = _tombstones(backup / TOMBSTONES) | (_tombstones(tombstones) if tombstones else {})
-    erased = replay(root, list(graves.values())) if replay is not None and graves else 0
+    layout.data.mkdir(parents=True, exist_ok=True)
+    layout.tombstones.write_bytes(orjson.dumps(list(graves.values())))
+    erased: int | None = None if graves else 0
+    if graves and replay is not None and by_hand is None:
+        erased = replay(root)
     return Restored(manifest["made_at"], len(manifest["files"]), len(graves), erased, by_hand)
 
 

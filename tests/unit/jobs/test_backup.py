@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from datetime import timedelta
 
+import pyarrow.parquet as pq
 import pytest
-import sqlalchemy as sa
 
 import churnguard
 from churnguard.bootstrap import back_up_project, restore_project
 from churnguard.errors import DataError, InvalidRequest, StoreError
-from churnguard.jobs.restore import restore
+from churnguard.jobs.erase import erase, finish_erasures
 from churnguard.store.copying import place_store
-from churnguard.store.database import open_database, upgrade_database, writing
-from churnguard.store.service_tables import tombstone
+from churnguard.store.database import upgrade_database
 from churnguard.testing import NOON, build_events
 
 
@@ -131,31 +131,40 @@ def test_nothing_is_overwritten(shop, copy):
         place_store(copy / "store.db", f"sqlite:///{shop.root}/data/churnguard.db")
 
 
-def test_tombstones_are_exported_beside_and_fed_in(shop, tmp_path):
-    """Those of the backup and newer ones, each once, before anything is served."""
-    engine = open_database(f"sqlite:///{shop.root}/data/churnguard.db")
-    with writing(engine) as connection:
-        values = {"subject": b"\1" * 16, "erased_at": 5, "receipt_id": "r1"}
-        connection.execute(sa.insert(tombstone).values(**values))
-    engine.dispose()
-    back_up_project(shop.root, tmp_path / "copy", environ={})
-    rows = json.loads((tmp_path / "copy" / "tombstones.json").read_text())
-    assert rows == [["01" * 16, 5, "r1"]]
-    newer = tmp_path / "newer.json"
-    newer.write_text(json.dumps([*rows, ["02" * 16, 7, "r2"]]))
-    seen = []
+def test_who_was_erased_after_the_backup_does_not_come_back(shop, tmp_path):
+    """F44: the tombstones of today are fed in, and the person is gone before anything is served."""
+    environ: dict[str, str] = {}
+    back_up_project(shop.root, tmp_path / "before", with_secrets=True, environ=environ)
+    erase(shop, "C7", actor="dana")
+    back_up_project(shop.root, tmp_path / "after", environ=environ)
+    newer = tmp_path / "after" / "tombstones.json"
+    assert len(json.loads(newer.read_text())) == 1
+    done = restore_project(tmp_path / "before", tmp_path / "again", tombstones=newer, environ={})
+    assert (done.tombstones, done.erased) == (1, 1)
+    again = churnguard.open_shop(tmp_path / "again", environ={})
+    assert not again.events.has_customer("C7")
+    assert again.events.has_customer("C8")
+    for file in (tmp_path / "again" / "data" / "events").glob("received=*/*.parquet"):
+        assert "C7" not in pq.read_table(file)["customer_id"].to_pylist()
 
-    def replay(root, graves):
-        seen.extend(graves)
-        return len(graves)
 
-    root = tmp_path / "again"
-    done = restore(tmp_path / "copy", root, place=place_store, replay=replay, tombstones=newer)
-    assert (done.tombstones, done.erased) == (2, 2)
-    assert sorted(seen) == [("01" * 16, 5, "r1"), ("02" * 16, 7, "r2")]
-    newer.write_text("[[1]]")
+def test_without_the_keys_the_tombstones_wait_for_the_first_start(shop, tmp_path):
+    """A backup without secrets cannot tell whom a digest names; it says so, and keeps them."""
+    back_up_project(shop.root, tmp_path / "before", environ={})
+    erase(shop, "C7", actor="dana")
+    newer = shop.root / "data" / "tombstones.json"
+    done = restore_project(tmp_path / "before", tmp_path / "again", tombstones=newer, environ={})
+    assert (done.tombstones, done.erased) == (1, None)
+    shutil.copytree(shop.root / ".secrets", tmp_path / "again" / ".secrets")
+    again = churnguard.open_shop(tmp_path / "again", environ={})
+    assert finish_erasures(again) == 1
+    assert not again.events.has_customer("C7")
+
+
+def test_tombstones_that_cannot_be_read_are_refused(copy, tmp_path):
+    (tmp_path / "newer.json").write_text("[[1]]")
     with pytest.raises(DataError, match="tombstones"):
-        restore(tmp_path / "copy", tmp_path / "third", place=place_store, tombstones=newer)
+        restore_project(copy, tmp_path / "again", tombstones=tmp_path / "newer.json", environ={})
 
 
 @pytest.mark.postgres

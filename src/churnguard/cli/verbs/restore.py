@@ -28,7 +28,12 @@ def restore(
 
     made = restore_project(backup, folder, tombstones=tombstones)
     text = f"{made.files:,} files of {made.made_at} are in {folder} again"
-    text += f"; {made.erased:,} people erased again." if made.tombstones else "."
+    text += f"; {made.erased:,} people erased again." if made.erased else "."
+    if made.erased is None:
+        text += (
+            f"\n{made.tombstones:,} people were erased since or before: bring .secrets/ back, then"
+        )
+        text += " 'churnguard serve' sees to it that they stay so, before it answers."
     if made.by_hand:
         text += f"\nThe store comes back with pg_restore; it was copied with:\n  {made.by_hand}"
     values = {"made_at": made.made_at, "files": made.files, "tombstones": made.tombstones}
