@@ -39,7 +39,9 @@ def readyz(request: Request) -> Response:
     if missing:
         return answer(request, not_ready(missing))
     model = door.champion.current()
-    return Json({"status": "ready", "model_version": model.name.version if model else ""})
+    version = model.name.version if model else ""
+    told = {"status": "ready", "model_version": version, "refused": door.champion.error}
+    return Json(told)
 
 
 async def _observer(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 class AliveAnswer(BaseModel):
@@ -18,3 +18,6 @@ class ReadyAnswer(BaseModel):
 
     status: Literal["ready"]
     model_version: str
+    refused: str | None = Field(
+        None, description="Why a newer champion could not be loaded; this one answers meanwhile."
+    )
