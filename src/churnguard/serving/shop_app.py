@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from churnguard.errors import ProjectError, StoreUnavailable
 from churnguard.jobs.champion import ChampionHolder
 from churnguard.jobs.erase import finish_erasures
-from churnguard.jobs.loops import background_loops
+from churnguard.jobs.loops import Loop, background_loops
 from churnguard.jobs.ports import Shop
 from churnguard.project.layout import Layout
 from churnguard.project.secrets import demand_drawn_secrets
@@ -81,11 +81,30 @@ def _app(shop: Shop, *, open_desk: bool, session_key: bytes | None) -> FastAPI:
     if not open_desk:
         demand_drawn_secrets(shop.environ)
     champion = ChampionHolder(shop)
+    forgetting = Forgetting(shop)
+    forgetting.step()
     with suppress(StoreUnavailable):  # it is asked again every other second
-        finish_erasures(shop)
         champion.refresh()
-    loops = background_loops(shop, champion.current) if shop.settings.background_loops else ()
+    loops = [Loop("forgetting", seconds=1.0, step=forgetting.step)]
+    if shop.settings.background_loops:
+        loops += background_loops(shop, champion.current)
     return create_app(shop, champion, open_desk=open_desk, session_key=session_key, loops=loops)
+
+
+class Forgetting:
+    """Finishes erasures before a shop is served, or as soon as its store can be reached."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self._done = False
+
+    def step(self) -> bool:
+        """Do it, unless it is done; there is never more to do at once."""
+        if not self._done:
+            with suppress(StoreUnavailable):
+                finish_erasures(self._shop)
+                self._done = True
+        return False
 
 
 def _session_key(shop: Shop) -> bytes | None:
