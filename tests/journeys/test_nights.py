@@ -177,6 +177,20 @@ def test_who_objects_between_scoring_and_export_is_in_neither(shop, tmp_path):
     assert shop.watch.standings([before, between]) == {}
 
 
+def test_who_is_erased_while_the_night_runs_is_in_nothing_of_it(shop, tmp_path):
+    """F43: scored before the erasure, stored and written after it."""
+    from churnguard.jobs.erase import erase
+
+    out = tmp_path / "scores.parquet"
+    _killed_at(shop, "score:book", "after", out)
+    name = sorted(shop.events.history()["customer_id"].unique().to_pylist())[3]
+    erase(shop, name, actor="cli:test")
+    run_daily(shop, out=out)
+    assert name not in pq.read_table(out)["customer_id"].to_pylist()
+    assert shop.scores.stored_score(name) is None
+    assert shop.watch.standings([name]) == {}
+
+
 def _object(shop, customer_id):
     row = dict.fromkeys(CUSTOMER_SCHEMA.names)
     row |= {"customer_id": customer_id, "opt_out_profiling": True}

@@ -88,7 +88,7 @@ class NightScores:
     def part(self, part: int) -> list[Score]:
         """Return a part's scores, with reasons where they were given.
 
-        Whoever objects to profiling by now has no number any more.
+        Whoever objects to profiling by now has no number any more; the erased are not there.
         """
         told = {score.customer_id: score for score in self._read(f"explain-{part:02d}")}
         scores = [told.get(one.customer_id, one) for one in self._read(f"score-{part:02d}")]

@@ -23,7 +23,7 @@ from churnguard.errors import StoreError
 from churnguard.events.schema import empty_events
 from churnguard.events.timeline import Timeline
 from churnguard.jobs.champion import LoadedChampion, load_champion
-from churnguard.jobs.ports import Position, ScoreChange, Shop, Standing
+from churnguard.jobs.ports import Move, Position, ScoreChange, Shop, Standing
 from churnguard.jobs.risk_moves import Look
 from churnguard.jobs.score_changes import split_moves
 from churnguard.jobs.score_customer import score_customers
@@ -131,9 +131,19 @@ def watch_scores(
     decided = [look.score for look in looks if look.suggests]
     if decided:
         shop.scores.save_decisions(decided)
-    made = shop.watch.save(moves) if moves else 0
+    made = _save(shop, moves) if moves else 0
     raised = sum(one.type == "risk.raised" for move in moves for one in move.messages)
     return Looked(len(scores), max(made, 0), raised)
+
+
+def _save(shop: Shop, moves: Sequence[Move]) -> int:
+    """Store moves; who was erased while they were being made is not followed after all."""
+    made = shop.watch.save(moves)
+    gone = sorted(shop.privacy.erased([move.customer_id for move in moves]))
+    if gone:
+        left = shop.watch.standings(gone)
+        shop.watch.save([Move(name, standing, None) for name, standing in left.items()])
+    return made
 
 
 def _outcomes(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -176,7 +176,21 @@ class _Night:
 
     def _store(self, night: NightScores, parts: int) -> dict[str, Any]:
         self.progress("storing scores", 0, None)
-        scores = _all(night, parts)
+        while True:
+            scores = _all(night, parts)
+            run = self._save(night, scores)
+            # Who was erased meanwhile is taken out; who is from now on, the erasure finds.
+            if not self.shop.privacy.erased([score.customer_id for score in scores]):
+                break
+        bands = Counter(score.band for score in scores if score.band)
+        return {
+            "run_id": run.run_id,
+            "model_version": run.model_version,
+            "customers": run.customers,
+            "band": dict(bands),
+        }
+
+    def _save(self, night: NightScores, scores: Sequence[Score]) -> ScoreRun:
         run = ScoreRun(
             # The same night again replaces itself.
             run_id=hashlib.blake2b(iso(self.as_of).encode(), digest_size=8).hexdigest(),
@@ -186,13 +200,7 @@ class _Night:
             customers=len(scores),
         )
         self.shop.scores.save_run(run, scores)
-        bands = Counter(score.band for score in scores if score.band)
-        return {
-            "run_id": run.run_id,
-            "model_version": run.model_version,
-            "customers": run.customers,
-            "band": dict(bands),
-        }
+        return run
 
     def _publish(self, night: NightScores, parts: int, out: Path) -> None:
         """Write the file once: a kill between the two steps finds it either waiting or gone."""

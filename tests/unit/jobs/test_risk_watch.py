@@ -189,6 +189,13 @@ def test_who_may_not_be_profiled_is_no_longer_followed(watched, status, reason):
     assert watched.told == []
 
 
+def test_who_was_erased_while_being_looked_at_is_not_followed(watched):
+    """A look that began before an erasure ends after it: nothing of the person is left."""
+    watched.shop.privacy.erase("C1", receipt_id="r1", at=NOON)
+    watched.look(0.7)
+    assert watched.stands is None
+
+
 def test_who_is_silent_for_other_reasons_stays_where_they_were(watched):
     nothing = dict.fromkeys(("churn_risk", "band", "margin", "interval", "action", "model"))
     watched.look(0.7)
