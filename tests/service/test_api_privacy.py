@@ -1,0 +1,75 @@
+"""What people may ask about their own data, over HTTP."""
+
+from __future__ import annotations
+
+import pytest
+
+from churnguard.jobs.keys import create_key
+from churnguard.testing import build_events, fake_shop
+
+PATH = "/v1/privacy/subjects/C1"
+
+
+@pytest.fixture
+def shop():
+    return fake_shop(events=build_events([{"customer_id": "C1"}, {"customer_id": "a/b"}]))
+
+
+@pytest.fixture
+def officer(make_client, shop):
+    return make_client(shop, key=create_key(shop, "officer", ["privacy:admin"])[1])
+
+
+def test_without_the_scope_nobody_gets_in(make_client, shop):
+    """A key made without naming scopes does not have this one."""
+    client = make_client(shop, key=create_key(shop, "crm", None)[1])
+    asked = [client.get(PATH), client.request("DELETE", PATH), client.post(f"{PATH}/objection")]
+    assert [answer.status_code for answer in asked] == [403, 403, 403]
+    assert make_client(shop).get(PATH).status_code == 401
+
+
+def test_a_person_sees_what_is_stored_and_why(officer, shop):
+    told = officer.get(PATH).json()
+    assert [row["customer_id"] for row in told["records"]["events"]] == ["C1"]
+    assert "no" not in told["records"]
+    assert told["purpose"]
+    assert shop.audit.entries()[-1].action == "subject.accessed"
+
+
+def test_an_objection_holds_at_once_and_can_be_taken_back(officer, shop):
+    told = officer.post(f"{PATH}/objection", json={"objected": True}).json()
+    assert told["objected_at"]
+    assert shop.events.customers(["C1"])["opt_out_profiling"].to_pylist() == [True]
+    assert shop.watch.restricted(["C1"]) == {"C1"}
+    told = officer.post(f"{PATH}/objection", json={"objected": False}).json()
+    assert told["objected_at"] is None
+    assert shop.watch.restricted(["C1"]) == frozenset()
+
+
+def test_a_restriction_stands_beside_an_objection(officer, shop):
+    officer.post(f"{PATH}/objection", json={"objected": True})
+    told = officer.post(f"{PATH}/restriction", json={"restricted": True}).json()
+    assert told["objected_at"]
+    assert told["restricted_at"]
+    told = officer.post(f"{PATH}/objection", json={"objected": False}).json()
+    assert (told["objected_at"], bool(told["restricted_at"])) == (None, True)
+
+
+def test_an_erasure_answers_with_the_receipt_and_again_with_the_same(officer, shop):
+    first = officer.request("DELETE", PATH)
+    assert (first.status_code, first.json()["state"]) == (200, "done")
+    assert first.json()["signature"]
+    assert officer.request("DELETE", PATH).json() == first.json()
+    assert officer.get(PATH).status_code == 404
+    assert not shop.events.has_customer("C1")
+    assert "C1" not in str([entry.subject for entry in shop.audit.entries()])
+
+
+def test_an_id_may_hold_a_slash(officer):
+    assert officer.post("/v1/privacy/subjects/a/b/objection", json={}).status_code == 200
+    assert officer.request("DELETE", "/v1/privacy/subjects/a/b").status_code == 200
+
+
+def test_nobody_is_erased_who_was_never_here(officer):
+    answer = officer.request("DELETE", "/v1/privacy/subjects/nobody")
+    assert (answer.status_code, answer.json()["type"]) == (404, "/docs#customer-not-found")
