@@ -4,7 +4,8 @@
 [--single 16] [--postgres] [--json]``. The service is ``churnguard serve`` in a process of its own
 on 127.0.0.1, with one worker; the client is this process, on the same machine, and its own work is
 in the figures. The store is filled up to each size first, through the same adapter but without
-HTTP. Each request waits for its 202, which comes after the commit is on the disk.
+HTTP. Each request waits for its 202, which comes after the commit is on the disk. Beside the rates
+stands what an event costs of a processor, on either side: on a busy machine the rates say little.
 """
 
 from __future__ import annotations
@@ -73,22 +74,12 @@ def measure(shop: Shop, environ: dict[str, str], options: argparse.Namespace) ->
     for size in options.stored:
         fill(shop, size)
         with Service(shop.root, environ) as service:
-            load(service.url, key, seconds=1.0, batch=options.batch, connections=1)
+            load(service, key, seconds=1.0, batch=options.batch, connections=1)
             row: dict[str, Any] = {"stored": stored(shop)}
-            row |= load(
-                service.url,
-                key,
-                seconds=options.seconds,
-                batch=options.batch,
-                connections=options.connections,
-            )
-            alone = load(
-                service.url,
-                key,
-                seconds=options.seconds / 2,
-                batch=1,
-                connections=options.single,
-            )
+            many, lines = options.batch, options.connections
+            row |= load(service, key, seconds=options.seconds, batch=many, connections=lines)
+            lines = options.single
+            alone = load(service, key, seconds=options.seconds / 2, batch=1, connections=lines)
             row |= {f"single {name}": value for name, value in alone.items()}
         found.append(row)
     return found
@@ -140,14 +131,16 @@ def body_of(label: str, number: int, batch: int) -> bytes:
     return orjson.dumps({"events": events})
 
 
-def load(url: str, key: str, *, seconds: float, batch: int, connections: int) -> dict[str, Any]:
+def load(
+    service: Service, key: str, *, seconds: float, batch: int, connections: int
+) -> dict[str, Any]:
     """Send as fast as answers come, on so many connections; return what was acknowledged."""
     end = time.perf_counter() + seconds
     times: list[float] = []
     wrong: list[str] = []
 
     def send(label: str) -> None:
-        line = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+        line = http.client.HTTPConnection(urlsplit(service.url).netloc, timeout=60)
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         number = 0
         while (begin := time.perf_counter()) < end and not wrong:
@@ -159,7 +152,7 @@ def load(url: str, key: str, *, seconds: float, batch: int, connections: int) ->
             times.append(time.perf_counter() - begin)
             number += 1
 
-    begin = time.perf_counter()
+    begin, here, there = time.perf_counter(), time.process_time(), service.cpu_seconds
     run = os.urandom(4).hex()
     threads = [threading.Thread(target=send, args=(f"{run}{n}",)) for n in range(connections)]
     for thread in threads:
@@ -169,11 +162,14 @@ def load(url: str, key: str, *, seconds: float, batch: int, connections: int) ->
     passed = time.perf_counter() - begin
     if wrong:
         raise RuntimeError(wrong[0])
+    sent = len(times) * batch
     p50, p99 = np.percentile(np.array(times) * 1e3, [50, 99])
     return {
-        "events/s": round(len(times) * batch / passed),
+        "events/s": round(sent / passed),
         "p50 ms": round(float(p50), 1),
         "p99 ms": round(float(p99), 1),
+        "service CPU us": round((service.cpu_seconds - there) / sent * 1e6, 1),
+        "client CPU us": round((time.process_time() - here) / sent * 1e6, 1),
     }
 
 
@@ -201,6 +197,12 @@ class Service:
                 continue
             return self
         raise RuntimeError((self._root / "serve.err").read_text()[-2000:])
+
+    @property
+    def cpu_seconds(self) -> float:
+        """How much of a processor it has used since it began."""
+        words = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
     def __exit__(self, *error: object) -> None:
         self._process.terminate()

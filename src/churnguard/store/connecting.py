@@ -32,6 +32,7 @@ _PRAGMAS = (
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
     "PRAGMA cache_size=-65536",
     "PRAGMA temp_store=MEMORY",
+    "PRAGMA wal_autocheckpoint=10000",  # 40 MB: pages written again and again are moved once
 )
 _HOW_TO_WRITE_ONE = (
     "Write sqlite:///data/churnguard.db or "
