@@ -1,12 +1,17 @@
-"""Score everybody in this process, partition by partition."""
+"""Score everybody in this process: a partition a processor, a few at a time."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
+from typing import TypeVar
 
 import numpy as np
+import pyarrow as pa
 
+from churnguard.compiled import processors, side_by_side
 from churnguard.events.timeline import Timeline
 from churnguard.features.build import FeatureRows
 from churnguard.jobs.champion import LoadedChampion
@@ -15,6 +20,8 @@ from churnguard.jobs.scoring_context import feature_rows, scoring_context
 from churnguard.scoring.abstention import book_reason
 from churnguard.scoring.compose import ScoringContext, compose_scores, score_without_number
 from churnguard.scoring.score import Score
+
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -30,19 +37,20 @@ class LocalJudge:
     def scores(self) -> list[Score]:
         """Score everybody who has an event or stands in the customer book."""
         scores: list[Score] = []
-        for done, part in enumerate(self.rows, start=1):
-            scores += self._compose(part)
-            self.progress("scoring customers", done, len(self.rows))
+        for done, some in enumerate(batched(self.rows, processors()), start=1):
+            for found in side_by_side(self._compose, some):
+                scores += found
+            self.progress("scoring customers", done, None)
         return scores + self._without_events(scores)
 
     def explained(self, customers: frozenset[str]) -> list[Score]:
         """Score some customers again, with reasons; no number changes."""
-        told: list[Score] = []
-        for part in self.rows:
+
+        def tell(part: FeatureRows) -> list[Score]:
             places = [i for i, customer in enumerate(part.customer_ids) if customer in customers]
-            if places:
-                told += self._compose(part.take(np.array(places)), explain=True)
-        return told
+            return self._compose(part.take(np.array(places)), explain=True) if places else []
+
+        return [score for found in side_by_side(tell, self.rows) for score in found]
 
     def _compose(self, rows: FeatureRows, *, explain: bool = False) -> list[Score]:
         ids = list(rows.customer_ids)
@@ -72,9 +80,26 @@ def judge_here(
 ) -> LocalJudge:
     """Build everybody's signals at an instant, to be scored."""
     rows = []
-    for done, events in enumerate(shop.events.partitions(), start=1):
+    parts = (events for events in shop.events.partitions() if events.num_rows)
+
+    def build(events: pa.Table) -> FeatureRows:
+        return feature_rows(Timeline.from_arrow(events), champion, as_of=as_of)
+
+    for done, some in enumerate(batched(parts, processors()), start=1):
         progress("building signals", done, None)
-        if events.num_rows:
-            rows.append(feature_rows(Timeline.from_arrow(events), champion, as_of=as_of))
+        rows += side_by_side(build, some)
     context = scoring_context(shop, champion, as_of=as_of)
     return LocalJudge(shop, context, rows, as_of, progress)
+
+
+def batched(parts: Iterable[Part], most: int) -> Iterator[list[Part]]:
+    """Yield parts a few at a time, so that not all of them are in memory.
+
+    Examples
+    --------
+    >>> list(batched("abc", 2))
+    [['a', 'b'], ['c']]
+    """
+    left = iter(parts)
+    while some := list(islice(left, most)):
+        yield some
