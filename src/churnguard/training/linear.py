@@ -207,7 +207,7 @@ def _logistic(dataset: Dataset, scaled: Floats, *, strength: float) -> tuple[Flo
     cutoffs, places = np.unique(dataset.cutoffs, return_inverse=True)
     # Levels are hardly held back: a column of 30 needs a thirtieth of the weight.
     levels = 30.0 * np.eye(len(cutoffs))[places]
-    model = LogisticRegression(C=strength, max_iter=500, fit_intercept=False)
+    model = LogisticRegression(C=strength, solver="newton-cholesky", fit_intercept=False)
     model.fit(np.hstack([scaled, levels]), dataset.y)
     weights = model.coef_[0]
     rows = np.bincount(places) / len(places)
