@@ -31,6 +31,7 @@ from churnguard.scoring.abstention import refuse_untold
 from churnguard.scoring.bundle import Facts, bundle_digest, write_bundle
 from churnguard.scoring.golden import golden_cutoffs, golden_events
 from churnguard.training.backtest import MODEL, Backtest, backtest
+from churnguard.training.choice import Choice
 from churnguard.training.fit import fit
 from churnguard.training.model import TrainedModel
 from churnguard.training.recipe import Recipe
@@ -61,6 +62,8 @@ class TrainingReport:
         What was done about customers who were contacted; None where nobody was.
     tuning : Tuning or None
         What the search found, where one was asked for.
+    choice : Choice or None
+        Which learners have a say and why, where the recipe leaves it to the evidence.
     """
 
     version: str
@@ -77,6 +80,7 @@ class TrainingReport:
     left_out: Mapping[str, str]
     treatment: TreatmentReport | None = None
     tuning: Tuning | None = None
+    choice: Choice | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values."""
@@ -88,6 +92,7 @@ class TrainingReport:
             "left_out": dict(self.left_out),
             "treatment": self.treatment.to_dict() if self.treatment else None,
             "tuning": self.tuning.to_dict() if self.tuning else None,
+            "choice": self.choice.to_dict() if self.choice else None,
         }
 
     def to_text(self) -> str:
@@ -100,6 +105,7 @@ class TrainingReport:
             *(f"left out: {why}" for why in self.left_out.values()),
             *([self.treatment.to_text()] if self.treatment else []),
             *([f"tuned: {self.tuning.to_text()}"] if self.tuning else []),
+            *([self.choice.to_text()] if self.choice else []),
             f"registered as version {self.version}"
             + (", champion now" if self.promoted else f"; {_HOW_TO_PROMOTE.format(self.version)}"),
         ]
@@ -192,6 +198,7 @@ def train(
         left_out=lesson.left_out,
         treatment=lesson.treatment,
         tuning=tuning,
+        choice=model.choice,
     )
 
 
@@ -232,6 +239,7 @@ class _Taught:
             cutoffs=[f"{from_us(cutoff):%Y-%m-%d}" for cutoff in lesson.plan.learn],
             assumed_share=lesson.history.assumed_share,
             left_out=lesson.left_out,
+            choice=self.model.choice.to_text() if self.model.choice else None,
         )
 
 
@@ -294,6 +302,7 @@ def _tags(shop: Shop, taught: _Taught) -> dict[str, str]:
     return {
         "churnguard.shop": shop.settings.name,
         "churnguard.recipe": taught.recipe_name,
+        "churnguard.learner": _learner(taught),
         "churnguard.trials": str(len(taught.tuning.trials) if taught.tuning else 0),
         "churnguard.trained_until": iso(taught.facts.trained_until),
         "churnguard.labels_through": iso(taught.facts.labels_through),
@@ -303,6 +312,14 @@ def _tags(shop: Shop, taught: _Taught) -> dict[str, str]:
         "churnguard.label": taught.facts.label,
         "churnguard.horizon_days": str(dataset.horizon_days),
     }
+
+
+def _learner(taught: _Taught) -> str:
+    """Return the learner's kind, or the weights of those that have a say."""
+    if taught.model.choice is None:
+        return taught.recipe.kind
+    weights = taught.model.choice.weights
+    return ", ".join(f"{kind} {weight:.2f}" for kind, weight in weights.items())
 
 
 def _metrics(judged: Backtest) -> dict[str, float]:

@@ -21,6 +21,7 @@ def write_card(
     cutoffs: Sequence[str],
     assumed_share: float,
     left_out: Mapping[str, str],
+    choice: str | None = None,
 ) -> str:
     """Return the card as Markdown.
 
@@ -40,6 +41,8 @@ def write_card(
         Share of events whose second clock was assumed.
     left_out : mapping of str to str
         Families that the shop's events cannot carry.
+    choice : str, optional
+        Which learners have a say, and why.
     """
     lines = [
         f"# Churn model of {shop}",
@@ -57,6 +60,7 @@ def write_card(
         f"- {assumed_share:.0%} of the events have an assumed second clock: for them, when they "
         "were known is not recorded",
         *(f"- {why}" for why in left_out.values()),
+        *([f"- {choice}"] if choice else []),
         "",
         "## How good it is",
         "",

@@ -1,4 +1,4 @@
-"""What a shop's size can carry, and when it will carry more: by orders on their way, then by pace."""
+"""What a shop's size can carry, and when more: by orders on their way, then by the pace."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_shop_that_has_enough_is_told_so():
 
 
 def test_orders_on_their_way_give_a_certain_day():
-    """150 repeat buyers are in the data, the last since day 180: their outcomes are known at 270."""
+    """150 bought twice, the last on day 180: their outcomes are known on day 270."""
     days = [(1, 30)] * 100 + [(1, 180)] * 50
     step = told(days, end=200)["signals and trees beside it"]
     assert (step.there, step.wanted) == (100, RICH_REPEAT_BUYERS)

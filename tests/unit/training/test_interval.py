@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from churnguard.training.interval import IntervalTable, fit_intervals, venn_abers
+from churnguard.training.interval import IntervalTable, fit_intervals
 from churnguard.training.recipe import IntervalRecipe
 
 
@@ -53,16 +53,29 @@ def test_no_bin_has_fewer_than_twenty_customers(make_dataset):
 def test_a_single_bin_still_gives_an_interval(make_dataset):
     tiny = table(make_dataset(customers=15, cutoffs=2))
     bounds = tiny.bounds(np.array([-2.0, 0.0, 2.0]))
-    assert len(tiny.margins) == 1
+    assert len(tiny.customers) == 1
     assert (np.diff(bounds, axis=0) > 0).all()
 
 
-def test_venn_abers_brackets_the_isotonic_rate():
-    churned, customers = np.array([3.0, 2.0, 9.0]), np.array([10.0, 10.0, 12.0])
-    low, high = venn_abers(churned, customers)
-    pooled = np.array([0.25, 0.25, 0.75])
-    assert (low < pooled).all()
-    assert (pooled < high).all()
+def test_the_ends_of_a_small_shop_s_range_are_the_least_sure(make_dataset):
+    """Beyond the last bin nothing was seen, so in log-odds the interval only grows there."""
+    found = table(make_dataset(customers=60))
+    reach = np.array(found.high) - np.array(found.low)
+    assert reach[0] > 1.5 * reach.min()
+    assert reach[-1] > 1.5 * reach.min()
+    assert np.argmin(reach) not in (0, len(reach) - 1)
+
+
+def test_a_bent_map_is_met_by_the_interval(make_dataset):
+    """Risks told twice as boldly as they are: with many customers the interval says so."""
+    data = make_dataset(customers=1500)
+    silence, habit = data.column("days_since_order"), data.column("orders_365d")
+    season = 0.6 * data.column("season_sin")
+    honest = 0.02 * (silence - 60) - 0.35 * (habit - 4) + season
+    bold = fit_intervals(2 * honest, data, IntervalRecipe(), level_sd=0.05)
+    low, high = bold.bounds(np.array([2.0]))[0]
+    assert low < expit(1.0) < high
+    assert high - low > 0.05
 
 
 def test_one_row_equals_many_bit_for_bit(dataset):
