@@ -4,7 +4,8 @@
 
 Both are as durable as in production. Each store is filled step by step; at each step a bulk append
 (one transaction of 50,000) and small ones (transactions of 500) of new events are timed, and so is
-reading one customer. The clock runs inside the process that writes: no HTTP.
+reading one customer. The clock runs inside the process that writes: no HTTP. Rows a second of CPU
+count this process alone, so they hold on a busy machine, too; PostgreSQL works beside it.
 """
 
 from __future__ import annotations
@@ -71,15 +72,18 @@ def measure(url: str, folder: Path, steps: list[int]) -> list[dict[str, float]]:
             store.append(some_events(stored, min(BULK, size - stored), customers))
             stored += BULK
         stored = size
-        bulk = [_append(store, stored + turn * BULK, BULK, customers) for turn in range(3)]
-        stored += 3 * BULK
+        cpu = time.process_time()
+        bulk = [_append(store, stored + turn * BULK, BULK, customers) for turn in range(2)]
+        cpu = time.process_time() - cpu - 2 * _cost_of_making(customers)
+        stored += 2 * BULK
         small = [_append(store, stored + turn * SMALL, SMALL, customers) for turn in range(40)]
         stored += 40 * SMALL
         read = [_read(store, turn * 37 % customers) for turn in range(200)]
         found.append(
             {
                 "rows": size,
-                "bulk_rows_a_second": round(BULK / statistics.median(bulk)),
+                "bulk_rows_a_second": round(BULK / min(bulk)),
+                "bulk_rows_a_second_of_cpu": round(2 * BULK / cpu),
                 "small_rows_a_second": round(SMALL / statistics.median(small)),
                 "small_p95_ms": round(1000 * sorted(small)[-3], 1),
                 "read_customer_median_ms": round(1000 * statistics.median(read), 2),
@@ -88,6 +92,12 @@ def measure(url: str, folder: Path, steps: list[int]) -> list[dict[str, float]]:
         print(json.dumps(found[-1]), file=sys.stderr)
     engine.dispose()
     return found
+
+
+def _cost_of_making(customers: int) -> float:
+    start = time.process_time()
+    some_events(0, BULK, customers)
+    return time.process_time() - start
 
 
 def _append(store: SqlEventStore, first: int, rows: int, customers: int) -> float:
@@ -135,10 +145,11 @@ def main() -> None:
         return
     for kind, rows in found.items():
         print(f"\n{kind}")
-        print("  stored     bulk/s  500s/s  p95 ms  one customer ms")
+        print("    stored   bulk/s  bulk/s of CPU  500s/s  p95 ms  one customer ms")
         for row in rows:
             print(
                 f"{row['rows']:>10,} {row['bulk_rows_a_second']:>8,} "
+                f"{row['bulk_rows_a_second_of_cpu']:>14,} "
                 f"{row['small_rows_a_second']:>7,} {row['small_p95_ms']:>7} "
                 f"{row['read_customer_median_ms']:>8}"
             )

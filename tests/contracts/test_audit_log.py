@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from churnguard.store.audit import SqlAuditLog
-from churnguard.store.database import open_database, writing
+from churnguard.store.database import open_database, upgrade_database, writing
 from churnguard.store.service_tables import audit, audit_day
 from churnguard.testing import NOON, FakeAuditLog
 
@@ -17,15 +17,22 @@ KEY = b"the service's own key"
 TRIGGERS = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name LIKE 'audit%'"
 
 
-@pytest.fixture(params=["fake", "sqlite"])
+@pytest.fixture(params=["fake", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def log(request, tmp_path):
     if request.param == "fake":
         yield FakeAuditLog(KEY)
         return
-    engine = open_database("sqlite:///shop.db", root=tmp_path)
+    url = "sqlite:///shop.db"
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres_url")
+        upgrade_database(url)
+    engine = open_database(url, root=tmp_path)
     with writing(engine) as connection:  # somebody who can write the store can also do this
-        for name in connection.exec_driver_sql(TRIGGERS).scalars().all():
-            connection.exec_driver_sql(f"DROP TRIGGER {name}")
+        if request.param == "postgres":
+            connection.exec_driver_sql("DROP TRIGGER audit_guard ON audit")
+        else:
+            for name in connection.exec_driver_sql(TRIGGERS).scalars().all():
+                connection.exec_driver_sql(f"DROP TRIGGER {name}")
     yield SqlAuditLog(engine, lambda: KEY)
     engine.dispose()
 

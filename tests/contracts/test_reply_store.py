@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from churnguard.jobs.ports import Reply
-from churnguard.store.database import joined, open_database, reading, writing
+from churnguard.store.database import joined, open_database, reading, upgrade_database, writing
 from churnguard.store.replies import SqlReplyStore
 from churnguard.store.service_tables import lease
 from churnguard.testing import NOON, FakeReplyStore
@@ -16,12 +16,16 @@ from churnguard.testing import NOON, FakeReplyStore
 DONE = Reply(b"print", 201, {"location": "/v1/things/1"}, b'{"customer_id":"C1"}')
 
 
-@pytest.fixture(params=["fake", "sqlite"])
+@pytest.fixture(params=["fake", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def replies(request, tmp_path):
     if request.param == "fake":
         yield FakeReplyStore()
         return
-    engine = open_database("sqlite:///shop.db", root=tmp_path)
+    url = "sqlite:///shop.db"
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres_url")
+        upgrade_database(url)
+    engine = open_database(url, root=tmp_path)
     yield SqlReplyStore(engine)
     engine.dispose()
 

@@ -227,9 +227,11 @@ def explain_settings(
 ) -> list[tuple[str, Any, str]]:
     """Return each setting with its value and where it comes from.
 
-    Secrets are listed as ``set`` or ``not set``; their values are never returned.
+    Secrets are listed as ``set`` or ``not set``; their values are never returned, and neither is a
+    password in the store's address.
     """
     settings = read_settings(project, environ).model_dump(mode="json")
+    settings["store"] = re.sub(r"(//[^:/@]*):[^@]*@", r"\1:***@", settings["store"])
     in_file = tomllib.loads((project / SETTINGS_FILE).read_text(encoding="utf-8"))
     in_environ = _from_environ(environ)
     rows: list[tuple[str, Any, str]] = []

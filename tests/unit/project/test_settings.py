@@ -78,3 +78,20 @@ def test_a_secret_comes_from_a_variable_or_its_file(tmp_path: Path) -> None:
     assert read_secret("X", {}) is None
     with pytest.raises(ProjectError, match="X_FILE"):
         read_secret("X", {"X_FILE": str(tmp_path / "missing")})
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        (
+            "postgresql+psycopg://u:pa:ss@db/shops?schema=a",
+            "postgresql+psycopg://u:***@db/shops?schema=a",
+        ),
+        ("postgresql+psycopg://u@db/shops", "postgresql+psycopg://u@db/shops"),
+        ("sqlite:///data/churnguard.db", "sqlite:///data/churnguard.db"),
+    ],
+)
+def test_a_password_in_the_stores_address_is_not_shown(tmp_path, address, shown):
+    (tmp_path / "churnguard.toml").write_text(f'store = "{address}"')
+    values = {name: value for name, value, _ in explain_settings(tmp_path, {})}
+    assert values["store"] == shown
