@@ -6,6 +6,7 @@ codes or HTTP statuses: the doors (``cli`` and ``serving``) hold one table each 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
@@ -73,6 +74,23 @@ class DataError(ChurnGuardError):
 
 class SchemaError(DataError, ValueError):
     """A table or file does not have the columns or types that it needs."""
+
+
+class NotWhole(DataError):
+    """Events that were to be stored as a whole cannot be; nothing was stored.
+
+    Parameters
+    ----------
+    errors : sequence of mapping
+        What speaks against which of them: ``detail`` and ``pointer``.
+    """
+
+    def __init__(self, errors: Sequence[Mapping[str, str]]) -> None:
+        super().__init__(
+            f"{len(errors)} of the events cannot be accepted; nothing was stored.",
+            hint="Mend or leave out those in errors, or send without atomic=true.",
+        )
+        self.errors = errors[:100]
 
 
 class LeakageError(DataError):

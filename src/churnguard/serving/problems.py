@@ -41,6 +41,7 @@ TABLE: Mapping[type[Exception], tuple[int, str, str]] = {
     errors.EndpointNotFound: (404, "webhook-not-found", "The shop has no such webhook endpoint"),
     RateLimited: (429, "rate-limited", "The quota of the API key is spent"),
     TooManyTries: (429, "too-many-tries", "Too many wrong API keys were sent"),
+    errors.NotWhole: (422, "not-whole", "The events cannot be stored as a whole"),
     errors.DataError: (422, "data-unusable", "The data cannot be used as it is"),
     errors.ModelNotFound: (503, "no-model", "There is no model that could answer"),
     errors.BundleMismatch: (503, "model-unusable", "The model cannot be used"),
@@ -184,8 +185,15 @@ def problem_of(error: Exception) -> Problem:
         told = "The error has been logged; name the request id when you report it."
         return Problem(status, slug, title, told, headers=getattr(error, "headers", {}))
     assert isinstance(error, errors.ChurnGuardError)
-    headers = getattr(error, "headers", {})
-    return Problem(status, slug, title, error.message, hint=error.hint, headers=headers)
+    return Problem(
+        status,
+        slug,
+        title,
+        error.message,
+        hint=error.hint,
+        errors=getattr(error, "errors", ()),
+        headers=getattr(error, "headers", {}),
+    )
 
 
 def _http_problem(error: HTTPException) -> Problem:

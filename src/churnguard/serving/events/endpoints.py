@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from churnguard.errors import NotWhole
 from churnguard.jobs.ports import Taken
 from churnguard.jobs.take_events import Offer, offer_events
 from churnguard.serving.answers import Json
@@ -18,7 +19,7 @@ from churnguard.serving.events.bodies import read_body
 from churnguard.serving.events.schemas import REQUEST, EventsAnswer
 from churnguard.serving.idempotency import MayRepeat
 from churnguard.serving.limits import SoundJsonRoute
-from churnguard.serving.problems import Problem, answer, problem_responses
+from churnguard.serving.problems import problem_responses
 
 _BACKFILL = "events:backfill"
 
@@ -59,22 +60,22 @@ async def post_events(
         _offer, caller, body, request.headers, backfill=backfill, whole=atomic
     )
     if atomic and not offer.is_sound:
-        return _not_whole(request, offer)
+        raise _not_whole(offer)
     if once.key is not None:
         return await run_in_threadpool(
-            once.answer, caller, lambda: _store(request, caller, offer), together=False
+            once.answer, caller, lambda: _store(caller, offer), together=False
         )
     taken = await asyncio.wrap_future(caller.door.writer.submit(offer.batch))
-    return _told(request, offer, taken)
+    return _told(offer, taken)
 
 
-def _store(request: Request, caller: Caller, offer: Offer) -> Response:
-    return _told(request, offer, caller.door.writer.submit(offer.batch).result())
+def _store(caller: Caller, offer: Offer) -> Response:
+    return _told(offer, caller.door.writer.submit(offer.batch).result())
 
 
-def _told(request: Request, offer: Offer, taken: Taken) -> Response:
+def _told(offer: Offer, taken: Taken) -> Response:
     if not taken.stored:
-        return _not_whole(request, offer, taken)
+        raise _not_whole(offer, taken)
     return Json(offer.receipt(taken).to_dict(), status_code=202)
 
 
@@ -86,19 +87,12 @@ def _offer(
     return offer_events(caller.door.shop, items, backfill=backfill, whole=whole)
 
 
-def _not_whole(request: Request, offer: Offer, taken: Taken | None = None) -> Response:
+def _not_whole(offer: Offer, taken: Taken | None = None) -> NotWhole:
     """Return why a request that was to be stored whole was not stored."""
-    wrong = [
-        {"detail": result["detail"], "pointer": f"#/{result['index']}"}
-        for result in offer.receipt(taken).results
-        if "detail" in result
-    ]
-    problem = Problem(
-        422,
-        "not-whole",
-        "The events cannot be stored as a whole",
-        f"{len(wrong)} of the events cannot be accepted; nothing was stored.",
-        hint="Mend or leave out those in errors, or send without atomic=true.",
-        errors=wrong[:100],
+    return NotWhole(
+        [
+            {"detail": result["detail"], "pointer": f"#/{result['index']}"}
+            for result in offer.receipt(taken).results
+            if "detail" in result
+        ]
     )
-    return answer(request, problem)
