@@ -154,7 +154,7 @@ def _bounded(seconds: float) -> Callable[..., Any]:
                     self.pgconn.finish()  # nobody knows what it would still answer
                 raise
 
-        def __del__(self) -> None:
+        def __del__(self, *_: Any) -> None:
             self.pgconn.finish()  # whoever drops an engine drops its connections; no need to warn
 
     def make(_dialect: Any, _record: Any, args: Any, parameters: Any) -> Any:
