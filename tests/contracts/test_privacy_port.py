@@ -151,3 +151,15 @@ def test_people_who_are_back_from_an_old_copy_are_found_by_their_tombstones(stor
     graves = privacy.tombstones()
     assert len(graves) == 1
     assert privacy.returned(graves) == []
+
+
+def test_who_has_been_silent_for_long_is_forgotten_and_may_come_back(stores):
+    """Retention is no erasure: there is no tombstone."""
+    events, privacy = stores
+    old = NOON - timedelta(days=900)
+    rows = [{"customer_id": "C1", "occurred_at": old}, {"customer_id": "C2"}]
+    events.append(build_events(rows))
+    assert privacy.silent_since(NOON - timedelta(days=800)) == ["C1"]
+    assert privacy.forget(["C1"]) == 1
+    assert events.history()["customer_id"].to_pylist() == ["C2"]
+    assert events.append(build_events([{"customer_id": "C1", "event_id": "back"}])).accepted == 1

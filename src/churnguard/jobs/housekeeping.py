@@ -1,4 +1,7 @@
-"""What is tidied up every night: a registry of small jobs, each told how old is too old."""
+"""What is tidied up every night: a registry of small jobs, each told how old is too old.
+
+How many days are kept is the setting ``retention``, by the names of :data:`KEPT_DAYS`.
+"""
 
 from __future__ import annotations
 
@@ -7,36 +10,56 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from churnguard.jobs.audit import record
 from churnguard.jobs.erase import finish_erasures
 from churnguard.jobs.ports import Shop
 from churnguard.project.layout import Layout
+from churnguard.project.settings import KEPT_DAYS
 
-DELIVERED = timedelta(days=30)
-"""How long messages that were sent, or failed for good, can be listed and replayed."""
-WORK = timedelta(days=90)
-"""How long finished jobs are remembered."""
-CHANGES = timedelta(days=730)
-"""How long moves of scores, and standings whose outcome is known, are kept."""
-BATCHES = timedelta(days=35)
-"""How long every night's batch of scores is kept; of older ones, one a month."""
 UNFINISHED = timedelta(days=2)
 """After so long a night that nobody went on with is given up, and its files removed."""
+_SOME = 500
+
+
+def _since(shop: Shop, what: str, now: datetime) -> datetime | None:
+    """Return before which instant a kind of record is too old; None where it is kept for ever."""
+    days = shop.settings.retention.get(what, KEPT_DAYS[what])
+    return None if days is None else now - timedelta(days=days)
+
+
+def _customers(shop: Shop, now: datetime) -> Mapping[str, Any]:
+    """Forget who has not been heard of for so long; unlike the erased, they may come back."""
+    before = _since(shop, "customers", now)
+    names = shop.privacy.silent_since(before) if before else []
+    for at in range(0, len(names), _SOME):
+        with shop.audit.together():
+            some = names[at : at + _SOME]
+            shop.privacy.forget(some)
+            record(shop, "service", "retention.applied", customers=len(some))
+    if names:
+        shop.events.export()
+        shop.privacy.scrub()
+    return {"customers": len(names)}
 
 
 def _outbox(shop: Shop, now: datetime) -> Mapping[str, Any]:
-    return {"messages": shop.outbox.prune(now - DELIVERED)}
+    before = _since(shop, "messages", now)
+    return {"messages": shop.outbox.prune(before) if before else 0}
 
 
 def _jobs(shop: Shop, now: datetime) -> Mapping[str, Any]:
-    return {"jobs": shop.work.prune(now - WORK)}
+    before = _since(shop, "jobs", now)
+    return {"jobs": shop.work.prune(before) if before else 0}
 
 
 def _score_changes(shop: Shop, now: datetime) -> Mapping[str, Any]:
-    return {"rows": shop.watch.prune(now - CHANGES)}
+    before = _since(shop, "score_changes", now)
+    return {"rows": shop.watch.prune(before) if before else 0}
 
 
 def _scores(shop: Shop, now: datetime) -> Mapping[str, Any]:
-    return {"batches": shop.scores.prune(now - BATCHES)}
+    before = _since(shop, "scores", now)
+    return {"batches": shop.scores.prune(before) if before else 0}
 
 
 def _nights(shop: Shop, now: datetime) -> Mapping[str, Any]:
@@ -56,6 +79,7 @@ def _erasures(shop: Shop, now: datetime) -> Mapping[str, Any]:
 
 
 HOUSEKEEPING: dict[str, Callable[[Shop, datetime], Mapping[str, Any]]] = {
+    "customers": _customers,
     "outbox": _outbox,
     "jobs": _jobs,
     "score_changes": _score_changes,

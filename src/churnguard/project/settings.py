@@ -30,6 +30,21 @@ SECRETS = (
 _PREFIX = "CHURNGUARD_"
 
 
+KEPT_DAYS: Mapping[str, int | None] = {
+    "customers": None,
+    "scores": 35,
+    "score_changes": 730,
+    "messages": 30,
+    "jobs": 90,
+}
+"""How many days are kept if the setting ``retention`` says nothing; None: for ever.
+
+``customers``: after so long without an event everything of a person is forgotten. ``scores``: every
+night's batch, of older ones one a month. ``score_changes``: moves, and what was said before an
+outcome. ``messages``: what was sent to webhooks. ``jobs``: finished ones.
+"""
+
+
 class Settings(BaseModel):
     """One shop's settings.
 
@@ -108,6 +123,16 @@ class Settings(BaseModel):
     webhook_allow: tuple[str, ...] = ()
     background_loops: bool = True
     retention: Mapping[str, int] = Field(default_factory=dict)
+
+    @field_validator("retention")
+    @classmethod
+    def _known_terms(cls, retention: Mapping[str, int]) -> Mapping[str, int]:
+        unknown = sorted(retention.keys() - KEPT_DAYS.keys())
+        if unknown:
+            raise ValueError(f"names '{unknown[0]}'; there is {', '.join(KEPT_DAYS)}")
+        if any(days < 1 for days in retention.values()):
+            raise ValueError("is a number of days, at least 1")
+        return retention
 
     @field_validator("timezone")
     @classmethod

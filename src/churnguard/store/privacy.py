@@ -113,6 +113,27 @@ class SqlPrivacyStore:
             )
         return counts
 
+    def silent_since(self, before: datetime) -> list[str]:
+        """Return people without an event at or after an instant, and with one before it."""
+        query = (
+            sa.select(event.c.customer_id)
+            .group_by(event.c.customer_id)
+            .having(sa.func.max(event.c.occurred_at) < to_us(before))
+            .order_by(event.c.customer_id)
+        )
+        with reading(self._engine) as connection:
+            return list(connection.execute(query).scalars())
+
+    def forget(self, customer_ids: Sequence[str]) -> int:
+        """Remove people from every table without a tombstone; return the events removed."""
+        with writing(self._engine) as connection:
+            names = [
+                name
+                for customer_id in customer_ids
+                for name in (customer_id, *aliases_of(connection, customer_id))
+            ]
+            return erase_person(connection, names).get("event", 0)
+
     def scrub(self) -> None:
         """Make the database forget what was deleted: no copy in free pages or the log of writes."""
         raw = self._engine.raw_connection()

@@ -262,14 +262,14 @@ class FakeEventStore:
             row["restricted"] = True
         return row
 
-    def forget(self, customer_id: str) -> dict[str, int]:
-        """Drop all that is known of a customer, and all that comes later; return the rows."""
+    def forget(self, customer_id: str, *, for_good: bool = True) -> dict[str, int]:
+        """Drop all that is known of a customer, for good also what comes later; count the rows."""
         names = {customer_id, *(alias for alias, to in self._aliases.items() if to == customer_id)}
         mine = [key for key, row in self._events.items() if row["customer_id"] in names]
         for key in mine:
             del self._events[key]
         book = [name for name in names if self._customers.pop(name, None) is not None]
-        self._forgotten |= names
+        self._forgotten |= names if for_good else set()
         self.epoch += 1
         self.book_version += 1
         counts = {"event": len(mine), "customer": len(book)}

@@ -67,6 +67,20 @@ class FakePrivacyStore:
         self._receipts[receipt_id] = ErasureReceipt(receipt_id, at, "running", {"tables": counts})
         return counts
 
+    def silent_since(self, before: datetime) -> list[str]:
+        """Return people without an event at or after an instant, and with one before it."""
+        newest: dict[str, datetime] = {}
+        for row in self._events.log.values():
+            name, at = row["customer_id"], row["occurred_at"]
+            newest[name] = max(at, newest.get(name, at))
+        return sorted(name for name, at in newest.items() if at < before)
+
+    def forget(self, customer_ids: Sequence[str]) -> int:
+        """Remove people without a tombstone; return the events removed."""
+        return sum(
+            self._events.forget(name, for_good=False).get("event", 0) for name in customer_ids
+        )
+
     def scrub(self) -> None:
         """Do nothing: memory has no free pages."""
 

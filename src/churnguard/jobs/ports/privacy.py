@@ -34,6 +34,12 @@ class PrivacyStore(Protocol):
         What comes in for the person later is counted and dropped. Returns rows by table.
         """
 
+    def silent_since(self, before: datetime) -> list[str]:
+        """Return people without an event at or after an instant, and with one before it."""
+
+    def forget(self, customer_ids: Sequence[str]) -> int:
+        """Remove people from every table without a tombstone: they may come back."""
+
     def scrub(self) -> None:
         """Make the database forget what was deleted, also in pages that are free now."""
 
