@@ -67,10 +67,11 @@ _RISING = ("days_since_order", "order_gap_ratio", "mbgnbd_churn_risk", "bgnbd_ch
 _FALLING = ("orders_90d", "orders_365d", "mbgnbd_alive", "mbgnbd_expected_orders_90d")
 
 TRIES: Mapping[str, Try] = {
-    "start": Try(
-        "trees start from the lifetime model's risk (as they did before)",
-        _trees,
-        lambda recipe: _signals(recipe, start="mbgnbd_churn_risk"),
+    "no_start": Try(
+        "trees start from nothing instead of the lifetime model's risk",
+        _map,
+        lambda recipe: _signals(recipe, start=""),
+        calibrated=True,
     ),
     "eight_leaves": Try(
         "8 leaves a tree, slower",
