@@ -19,6 +19,7 @@ GUESTS = {
     "fastapi": {"serving"},
     "starlette": {"serving"},
     "jinja2": {"serving"},
+    "prometheus_client": {"serving"},
     "typer": {"cli"},
     "rich": {"cli"},
     "sqlalchemy": {"store"},

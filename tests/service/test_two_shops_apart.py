@@ -75,6 +75,12 @@ def _webhook(shop, name):
     return made.endpoint_id
 
 
+OF_ANYBODY = {
+    "/v1/privacy/subjects/{customer_id}/objection",
+    "/v1/privacy/subjects/{customer_id}/restriction",
+}
+"""Writes that are taken for people of whom nothing is known yet."""
+
 BODIES = {
     "/v1/actions/{decision_id}/outcome": {"outcome": "contacted"},
     "/v1/webhooks/{webhook_id}/replay": {},
@@ -85,7 +91,7 @@ BODIES = {
 def ask(client, method, path, ids):
     url = re.sub(r"\{(\w+)(?::path)?\}", lambda found: ids.get(found[1], "x"), path)
     body = {"json": BODIES.get(path, {})} if method in ("POST", "PUT", "PATCH") else {}
-    headers = {"Idempotency-Key": f'"{method} {path}"'.replace("{", "").replace("}", "")}
+    headers = {"Idempotency-Key": f'"{method} {url}"'}
     return client.request(method, url, headers=headers, **body)
 
 
@@ -109,7 +115,10 @@ def test_a_key_of_one_shop_opens_nothing_of_another(shops, method, path):
     found, missing = (ask(client, method, path, ids) for ids in (theirs, nobody))
     if "{" in path:
         assert found.status_code == missing.status_code
-        assert found.status_code in (404, 409, 422), found.text
+        refused = (200,) if path in OF_ANYBODY else (404, 409, 422)
+        assert found.status_code in refused, found.text
+        if path in OF_ANYBODY:
+            return
         told, untold = found.json(), missing.json()
         for member in ("detail", "title", "hint", "type"):
             assert told.get(member) == untold.get(member)
