@@ -6,6 +6,7 @@ signals know nothing of the others. Both shops are told by the signals of orders
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,11 +21,11 @@ from churnguard.clock import DAY_US, to_us
 from churnguard.events.simulation import SimulationPlan, simulate
 from churnguard.features.catalogue import Catalogue
 from churnguard.features.coverage import carried_by
-from churnguard.features.population import fit_population
+from churnguard.features.population import Population, fit_population
 from churnguard.jobs.ingest import ingest
 from churnguard.jobs.lesson import newest_mature
 from churnguard.jobs.ports import silent
-from churnguard.jobs.snapshots import take_snapshots
+from churnguard.jobs.snapshots import History, take_snapshots
 from churnguard.project.template import create_project
 from churnguard.tables.history import read_history
 from churnguard.training.cutoffs import CutoffPlan, plan_cutoffs
@@ -40,10 +41,12 @@ LIVELY = {"pace": 1.6, "leaving": 0.5}
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of a shop, and the cutoffs at which it can be judged."""
+    """Rows of a shop, and what it takes to build others as this shop would."""
 
     dataset: Dataset
     plan: CutoffPlan
+    catalogue: Catalogue
+    population: Population
 
 
 def online_retail(keep: Path) -> pa.Table:
@@ -96,11 +99,29 @@ def rows_of(events: pa.Table, recipe: Recipe) -> Rows:
         horizon_days=HORIZON_DAYS,
     )
     span = range(plan.all[0], history.data_end + 1, DAY_US)
+    population = fit_population(history.timelines, span, timezone=TIMEZONE)
+    dataset = _dataset(history, catalogue, population, plan.all)
+    return Rows(dataset, plan, catalogue, population)
+
+
+def others_as(rows: Rows, everybody: pa.Table, cutoff: int) -> Dataset:
+    """Return a cutoff's rows of the customers whom a cut does not have, as the cut would see them.
+
+    What is fitted over all customers is the cut's own, so they teach it nothing.
+    """
+    history = read_history(everybody, timezone=TIMEZONE)
+    found = _dataset(history, rows.catalogue, rows.population, (cutoff,))
+    return found.take(~np.isin(found.customer_ids, rows.dataset.customer_ids))
+
+
+def _dataset(
+    history: History, catalogue: Catalogue, population: Population, cutoffs: Sequence[int]
+) -> Dataset:
     snapshots = take_snapshots(
         history,
         catalogue,
-        plan.all,
-        population=fit_population(history.timelines, span, timezone=TIMEZONE),
+        cutoffs,
+        population=population,
         horizon_days=HORIZON_DAYS,
         look_back_days=LOOK_BACK_DAYS,
         progress=silent,
@@ -114,4 +135,4 @@ def rows_of(events: pa.Table, recipe: Recipe) -> Rows:
         cutoffs=rows.cutoffs,
         horizon_days=HORIZON_DAYS,
     )
-    return Rows(dataset.take(snapshots.mature), plan)
+    return dataset.take(snapshots.mature)

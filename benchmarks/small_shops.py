@@ -4,9 +4,10 @@
 
 Online Retail II and a simulated shop are cut to so many buyers drawn at random, everything is built
 anew from their events alone, and the default recipe (``auto``) is judged beside the own-rhythm rule
-and the lifetime model at the same past cutoffs. Differences in log loss are paired within a cut;
-their bounds are those of Student's t over the cuts. ``--keep DIR`` keeps every cut's figures, so
-that a run can be interrupted and goes on.
+and the lifetime model at the same past cutoffs, on all the shop's other customers (where the cut
+leaves too few, on its own): dozens would be too few to tell. Differences in log loss are paired
+within a cut; their bounds are those of Student's t over the cuts. ``--keep DIR`` keeps every cut's
+figures, so that a run can be interrupted and goes on.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from churnguard.training.dataset import Dataset
 from churnguard.training.fit import fit
 from churnguard.training.metrics import auc, log_loss
 from churnguard.training.recipe import Recipe, read_recipe
-from shop_cuts import Rows, buyers, cut, online_retail, rows_of, simulated
+from shop_cuts import Rows, buyers, cut, online_retail, others_as, rows_of, simulated
 
 ROOT = Path(__file__).resolve().parent.parent
 SHOPS: Mapping[str, Callable[[Path], pa.Table]] = {
@@ -39,6 +40,7 @@ SHOPS: Mapping[str, Callable[[Path], pa.Table]] = {
     "simulated": simulated,
 }
 SIMPLER = ("rhythm", "btyd")
+FEWEST = 500
 SIZES = (50, 200, 1_000, 4_000)
 LIMIT = 0.01
 """How much worse in log loss the upper bound may be."""
@@ -66,7 +68,7 @@ def main() -> int:
     return 0
 
 
-def judge_cut(rows: Rows, recipe: Recipe, *, cutoffs: int) -> dict[str, Any]:
+def judge_cut(rows: Rows, everybody: pa.Table, recipe: Recipe, *, cutoffs: int) -> dict[str, Any]:
     """Judge the recipe and the simpler learners at the newest cutoffs of a cut.
 
     Returns
@@ -76,14 +78,21 @@ def judge_cut(rows: Rows, recipe: Recipe, *, cutoffs: int) -> dict[str, Any]:
         customers who get no number, and the weights of the learners that have a say.
     """
     judged = rows.plan.judge[-cutoffs:]
-    told = [_judge(rows.dataset, recipe, cutoff) for cutoff in judged]
+    told = [
+        _judge(rows.dataset, _unseen(rows, everybody, cutoff), recipe, cutoff) for cutoff in judged
+    ]
     whole = [one for one in told if isinstance(one, dict)]
     refused = [one for one in told if isinstance(one, str)]
     return {"cutoffs": whole, "refused": refused}
 
 
-def _judge(dataset: Dataset, recipe: Recipe, cutoff: int) -> dict[str, Any] | str:
-    now = dataset.take(dataset.cutoffs == cutoff)
+def _unseen(rows: Rows, everybody: pa.Table, cutoff: int) -> Dataset:
+    others = others_as(rows, everybody, cutoff)
+    own = rows.dataset
+    return others if len(others) >= FEWEST else own.take(own.cutoffs == cutoff)
+
+
+def _judge(dataset: Dataset, now: Dataset, recipe: Recipe, cutoff: int) -> dict[str, Any] | str:
     if not len(now):
         return "nobody is eligible"
     try:
@@ -191,7 +200,9 @@ def _kept(
     everybody = buyers(events)
     drawn = np.random.default_rng([size, seed]).permutation(everybody)[:size]
     try:
-        found = judge_cut(rows_of(cut(events, drawn), recipe), recipe, cutoffs=asked.cutoffs)
+        found = judge_cut(
+            rows_of(cut(events, drawn), recipe), events, recipe, cutoffs=asked.cutoffs
+        )
     except NotEnoughHistory as refusal:
         found = {"cutoffs": [], "refused": [refusal.message]}
     file.write_text(json.dumps(found), encoding="utf-8")

@@ -25,8 +25,8 @@ Ints = NDArray[np.int64]
 PACE_DAYS = 90
 SEASON_DAYS = 365
 RICH_REPEAT_BUYERS = 150
-"""Repeat buyers from which signals add to the lifetime model; ``docs/small-shops.md`` has the runs
-behind it."""
+"""Repeat buyers from which signals may be hoped to add to the lifetime model: a rule of thumb; what
+they add is decided by the evidence."""
 
 _ORDER = "order_completed"
 _FARTHEST_DAYS = 3_650
