@@ -70,6 +70,7 @@ def _send(client, number, history):
     return status
 
 
+@pytest.mark.chaos
 @pytest.mark.root
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_after_a_failed_sync_nothing_is_written_until_a_restart(make_server, history):
