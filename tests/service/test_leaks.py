@@ -29,11 +29,12 @@ def written():
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines())
     logger = logging.getLogger("churnguard")
-    before, logger.level = logger.level, logging.DEBUG
+    before = logger.level
+    logger.setLevel(logging.DEBUG)
     logger.addHandler(handler)
     yield stream
     logger.removeHandler(handler)
-    logger.level = before
+    logger.setLevel(before)
 
 
 def _requests(key):
