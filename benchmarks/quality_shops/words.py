@@ -51,7 +51,8 @@ was .421; they start from the lifetime model's risk. Dropped: a trend in the lev
 rows, 400 trees, a linear start for the trees. `--try NAME` prints what such a change brings at
 the test cutoffs and at those before; `--tune N` what a search of the numbers brings.
 
-The figures of `home_goods_shop` are those of the recipe whose trees start from nothing, and not of `training/default.toml` as it is.
+The figures of `home_goods_shop` are those of the recipe whose trees start from nothing, and not of
+`training/default.toml` as it is.
 
 The sampling standard deviation of AUC is about .008 with 3,000 customers: judge by paired
 differences.
