@@ -119,6 +119,16 @@ def test_events_that_arrive_meanwhile_do_not_bring_the_person_back(shop):
     assert late >= 1
 
 
+def test_a_bad_row_of_an_erased_person_is_not_kept_either(shop):
+    """What would go into quarantine names the person as well."""
+    fill(shop)
+    erase(shop, CANARY, actor="cli:dana")
+    row = QuarantinedRow("r2", "o.csv", 2, "bad_time", "No time.", f'{{"user":"{CANARY}"}}', "{}")
+    shop.events.append(build_events([]), rejected=[row])
+    assert shop.events.quarantine([row]) == 0
+    assert traces(shop.root) == []
+
+
 def test_scores_that_were_being_made_are_not_kept(shop):
     """F43: a batch that began before the erasure stores nothing of the person after it."""
     fill(shop)

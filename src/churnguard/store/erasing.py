@@ -6,7 +6,7 @@ missing from it or from the list of those that never do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -77,11 +77,26 @@ def mentions(value: Any, names: Sequence[str]) -> bool:
     >>> mentions({"row": [{"user": 17850}]}, ["17850"]), mentions({"user": "178501"}, ["17850"])
     (True, False)
     """
+    return any(word in names for word in words_of(value))
+
+
+def words_of(value: Any) -> Iterator[str]:
+    """Yield every key and single value of a JSON value, as text.
+
+    Examples
+    --------
+    >>> list(words_of({"user": [17850]}))
+    ['user', '17850']
+    """
     if isinstance(value, dict):
-        return any(mentions(one, names) for one in (*value.keys(), *value.values()))
-    if isinstance(value, list):
-        return any(mentions(one, names) for one in value)
-    return str(value) in names
+        for name, inner in value.items():
+            yield name
+            yield from words_of(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from words_of(inner)
+    else:
+        yield str(value)
 
 
 def _events(connection: sa.Connection, names: Sequence[str]) -> int:

@@ -23,6 +23,7 @@ from churnguard.store.appending import Appending
 from churnguard.store.bulk import any_of
 from churnguard.store.database import reading, writing
 from churnguard.store.digests import customer_key
+from churnguard.store.erasing import words_of
 from churnguard.store.event_rows import (
     EVENT_COLUMNS,
     canonical,
@@ -110,7 +111,7 @@ class SqlEventStore:
             for start in range(0, events.num_rows, _CHUNK):
                 rows = to_values(events.slice(start, _CHUNK))
                 outcomes[start : start + len(rows)] = appending.append(rows)
-            quarantine.put(connection, rejected)
+            _put_rejected(connection, rejected, self._tombstones)
             _release_mended(connection, mends, outcomes.tolist() if mends else ())
         counts = np.bincount(outcomes, minlength=4).tolist()
         accepted, duplicates, conflicts = counts[:ERASED]
@@ -215,7 +216,7 @@ class SqlEventStore:
     def quarantine(self, rows: Sequence[QuarantinedRow]) -> int:
         """Keep rejected rows; return how many were not there before."""
         with writing(self._engine) as connection:
-            return quarantine.put(connection, rows)
+            return _put_rejected(connection, rows, self._tombstones)
 
     def quarantined(
         self,
@@ -260,7 +261,8 @@ def _take(
         return [_take_one(connection, batch, tombstones) for batch in batches]
     appending = Appending(connection, tombstones)
     outcomes = appending.append_groups([batch.rows for batch in batches])
-    quarantine.put(connection, [row for batch in batches for row in batch.rejected])
+    rejected = [row for batch in batches for row in batch.rejected]
+    _put_rejected(connection, rejected, tombstones)
     for batch, found in zip(batches, outcomes, strict=True):
         _release_mended(connection, batch.mends, found)
     return [Taken(found) for found in outcomes]
@@ -282,6 +284,18 @@ def _take_one(connection: sa.Connection, batch: EventBatch, tombstones: Tombston
             savepoint.rollback()
             return replace(taken, links=links, stored=False)
     return replace(taken, links=links)
+
+
+def _put_rejected(
+    connection: sa.Connection, rows: Sequence[QuarantinedRow], tombstones: Tombstones
+) -> int:
+    """Put rows into the quarantine, but none that names an erased person."""
+    if not rows or not tombstones.exist(connection):
+        return quarantine.put(connection, rows)
+    told = [frozenset(words_of(orjson.loads(row.payload))) for row in rows]
+    gone = tombstones.among(connection, (word for words in told for word in words))
+    kept = [row for row, words in zip(rows, told, strict=True) if words.isdisjoint(gone)]
+    return quarantine.put(connection, kept)
 
 
 def _release_mended(

@@ -42,11 +42,15 @@ class Tombstones:
         """Return the 32 bytes under which an id is known: HMAC-SHA256 with a key of its own."""
         return hmac.digest(self._key, customer_id.encode(), hashlib.sha256)
 
+    def exist(self, connection: sa.Connection) -> bool:
+        """Tell whether anybody was ever erased."""
+        if self._service_key is None:
+            return False
+        return connection.exec_driver_sql("SELECT 1 FROM tombstone LIMIT 1").first() is not None
+
     def among(self, connection: sa.Connection, customer_ids: Iterable[str]) -> frozenset[str]:
         """Return those of some customers that were erased."""
-        if self._service_key is None:
-            return frozenset()
-        if connection.exec_driver_sql("SELECT 1 FROM tombstone LIMIT 1").first() is None:
+        if not self.exist(connection):
             return frozenset()
         named = {self.digest(name): name for name in set(customer_ids)}
         digests, found = list(named), set[str]()
