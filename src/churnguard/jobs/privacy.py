@@ -157,6 +157,7 @@ def told(found: Restriction) -> dict[str, Any]:
 
     Examples
     --------
+    >>> from churnguard.clock import from_us
     >>> told(Restriction(objected_at=from_us(0), source="api"))["objected_at"]
     '1970-01-01T00:00:00Z'
     """

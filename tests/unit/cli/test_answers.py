@@ -89,7 +89,7 @@ MISTAKES = {
     "a date that is none": (("explain", "C1", "--as-of", "tomorrow"), 2, "InvalidRequest"),
     "a scope that is none": (("keys", "create", "x", "--scope", "all"), 2, "InvalidRequest"),
     "a file of a wrong kind": (("score", "--out", "scores.xls"), 2, "InvalidRequest"),
-    "a key that is not there": (("keys", "revoke", "abc"), 1, "StoreError"),
+    "a key that is not there": (("keys", "revoke", "abc"), 1, "KeyNotFound"),
     "a customer that is not there": (("explain", "nobody"), 1, "CustomerNotFound"),
     "a model that is not there": (("score",), 1, "ModelNotFound"),
     "a file that is not there": (("ingest", "nothing.csv"), 1, None),

@@ -19,7 +19,9 @@ def backup(
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Copy the project while it is in use: store, history, bundles, rooms and settings.
+    """Copy the project while it is in use.
+
+    Store, history, bundles, rooms and settings.
 
     Example: churnguard backup /backups/2026-11-21
     """

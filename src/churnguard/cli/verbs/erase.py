@@ -19,7 +19,9 @@ def erase(
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Erase a person from every store, and print the signed receipt.
+    """Erase a person from every store.
+
+    The signed receipt is printed.
 
     Example: churnguard erase C123 --yes
     """

@@ -22,7 +22,9 @@ def export(
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Give a person everything that is known of them: events, scores, reasons, who was told.
+    """Write everything that is known of a person.
+
+    Events, scores with reasons, decisions, and who was told.
 
     Example: churnguard export C123 --out C123.json
     """

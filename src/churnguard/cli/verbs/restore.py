@@ -20,7 +20,9 @@ def restore(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a project from a backup, every file of which is checked first.
+    """Make a project from a backup.
+
+    Every file of the backup is checked first.
 
     Example: churnguard restore /backups/2026-11-21 shop
     """

@@ -20,7 +20,9 @@ def suppress(
     project: Project = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Take in a list of people who object to profiling; it holds at once.
+    """Take in a list of people who object.
+
+    From then on they are not profiled any more.
 
     Example: churnguard suppress crm-suppressions.csv
     """

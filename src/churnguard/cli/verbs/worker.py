@@ -7,7 +7,9 @@ from churnguard.cli.options import HERE, AsJson, Project
 
 
 def worker(project: Project = HERE, as_json: AsJson = False) -> None:
-    """Run the background loops (outbox, risk watch, export) until Ctrl-C or SIGTERM.
+    """Run the background loops until Ctrl-C or SIGTERM.
+
+    They carry the outbox, watch the risk and export the history.
 
     'churnguard serve' runs them itself, unless the setting background_loops is false. Several
     workers may run: of one shop, one at a time watches, and each message is sent by one of them.
