@@ -93,6 +93,7 @@ def features(shop):
     return build(later, [CUTOFF])[0].sort_by("customer_id")
 
 
+@pytest.mark.chaos
 def test_duplicates_reordering_and_replay_change_no_bit(open_store):
     """F25: a day shuffled, doubled and cut otherwise gives the same features to the last bit."""
     clean, messy = open_store("clean"), open_store("messy")
@@ -167,6 +168,7 @@ def test_times_of_every_kind_have_one_rule_each(open_store, what, said, meant):
     assert (row["occurred_at"], row["received_at"], row["clock"]) == (meant, NOON, "true")
 
 
+@pytest.mark.chaos
 def test_a_late_event_never_leaks_into_a_snapshot_of_the_past(open_store):
     """F26: it occurred before the cutoff, and is not in the row, because it was not known then."""
     shop = open_store()
