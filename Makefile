@@ -16,10 +16,10 @@ demo: $(READY)  ## simulate a shop, train, score, and serve its page until Ctrl-
 	@$(BIN)/churnguard demo
 
 test: $(READY)  ## all tests but the slow ones
-	@$(BIN)/pytest -q -n $(JOBS) --dist loadgroup
+	@$(BIN)/pytest -q -n $(JOBS) --dist loadfile
 
 slow: $(READY)  ## the slow tests as well
-	@$(BIN)/pytest -q -n $(JOBS) --dist loadgroup --run-slow
+	@$(BIN)/pytest -q -n $(JOBS) --dist loadfile --run-slow
 
 faults: $(READY)  ## kills, full disks, broken networks: half an hour and more
 	@$(BIN)/pytest -q tests/faults --run-chaos
