@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -48,20 +48,8 @@ def open_shop(
     StoreError
         If the store cannot be opened.
     """
-    from churnguard.store.audit import SqlAuditLog
-    from churnguard.store.changes import SqlChanges
     from churnguard.store.courier import HttpCourier
     from churnguard.store.database import open_database
-    from churnguard.store.events import SqlEventStore
-    from churnguard.store.keys import SqlKeyStore
-    from churnguard.store.ledger import SqlLedger
-    from churnguard.store.outbox import SqlOutbox
-    from churnguard.store.privacy import SqlPrivacyStore
-    from churnguard.store.replies import SqlReplyStore
-    from churnguard.store.scores import SqlScoreStore
-    from churnguard.store.tombstones import Tombstones
-    from churnguard.store.watch import SqlWatchStore
-    from churnguard.store.work import SqlWorkBook
 
     layout = Layout(root.resolve())
     settings = read_settings(root, environ, **options)
@@ -78,27 +66,46 @@ def open_shop(
 
         return MlflowRegistry(layout.mlruns, settings.name)
 
-    key = cache(lambda: service_key(layout, environ))
-    stones = Tombstones(key)
     return Shop(
         root=layout.root,
         settings=settings,
-        events=SqlEventStore(engine, layout.data / "events", tombstones=stones),
-        changes=SqlChanges(engine),
-        scores=SqlScoreStore(engine, tombstones=stones),
-        ledger=SqlLedger(engine),
-        keys=SqlKeyStore(engine),
-        replies=SqlReplyStore(engine),
-        audit=SqlAuditLog(engine, key),
-        privacy=SqlPrivacyStore(engine, stones, key),
-        work=SqlWorkBook(engine),
-        outbox=SqlOutbox(engine),
-        watch=SqlWatchStore(engine, tombstones=stones),
+        **_stores(engine, layout, cache(lambda: service_key(layout, environ))),
         courier=HttpCourier(settings.webhook_allow, clock=clock),
         registry=registry,
         clock=clock,
         environ=environ,
     )
+
+
+def _stores(engine: Any, layout: Layout, key: Callable[[], bytes]) -> dict[str, Any]:
+    """Return the adapters over one database, by their names in a shop."""
+    from churnguard.store.audit import SqlAuditLog
+    from churnguard.store.changes import SqlChanges
+    from churnguard.store.events import SqlEventStore
+    from churnguard.store.keys import SqlKeyStore
+    from churnguard.store.ledger import SqlLedger
+    from churnguard.store.outbox import SqlOutbox
+    from churnguard.store.privacy import SqlPrivacyStore
+    from churnguard.store.replies import SqlReplyStore
+    from churnguard.store.scores import SqlScoreStore
+    from churnguard.store.tombstones import Tombstones
+    from churnguard.store.watch import SqlWatchStore
+    from churnguard.store.work import SqlWorkBook
+
+    stones = Tombstones(key)
+    return {
+        "events": SqlEventStore(engine, layout.data / "events", tombstones=stones),
+        "changes": SqlChanges(engine),
+        "scores": SqlScoreStore(engine, tombstones=stones),
+        "ledger": SqlLedger(engine),
+        "keys": SqlKeyStore(engine),
+        "replies": SqlReplyStore(engine),
+        "audit": SqlAuditLog(engine, key),
+        "privacy": SqlPrivacyStore(engine, stones, key),
+        "work": SqlWorkBook(engine),
+        "outbox": SqlOutbox(engine),
+        "watch": SqlWatchStore(engine, tombstones=stones),
+    }
 
 
 def upgrade_store(root: Path, *, environ: Mapping[str, str] = os.environ) -> tuple[str | None, str]:

@@ -144,7 +144,8 @@ def test_everything_stored_of_a_person_is_told(stores):
     assert found["customer_book"][0]["locale"] == "he"
 
 
-def test_people_who_are_back_from_an_old_copy_are_found_by_their_tombstones(stores):
+def test_an_erased_person_has_one_tombstone_and_is_not_back(stores):
+    """Who comes back with an old copy is tried in ``tests/faults/test_erasure.py``."""
     events, privacy = stores
     events.append(build_events([{"customer_id": "C1"}, {"customer_id": "C2"}]))
     privacy.erase("C1", receipt_id="r1", at=NOON)

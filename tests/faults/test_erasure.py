@@ -14,7 +14,7 @@ import pytest
 import churnguard
 from churnguard.jobs.erase import erase, finish_erasures
 from churnguard.jobs.ingest import ingest
-from churnguard.jobs.ports import Endpoint, EventBatch, Link
+from churnguard.jobs.ports import Attempt, Endpoint, EventBatch, Link
 from churnguard.jobs.privacy import object_to_profiling
 from churnguard.store.records import QuarantinedRow
 from churnguard.testing import NOON, build_events, build_run, build_score
@@ -181,3 +181,8 @@ def test_receivers_are_told_and_then_forget_as_well(shop):
     erase(shop, CANARY, actor="cli:dana")
     (waiting,) = shop.outbox.deliveries(made.endpoint_id)
     assert CANARY in waiting.message.body
+    later = waiting.next_at + timedelta(days=1)
+    (taken,) = shop.outbox.claim(now=later, until=later + timedelta(minutes=1))
+    assert shop.outbox.record(taken, Attempt("delivered", later, later, status=200))
+    (told,) = shop.outbox.deliveries(made.endpoint_id)
+    assert CANARY not in told.message.body

@@ -120,8 +120,8 @@ def more_keys(server):
 
 
 def budget(rate):
-    """Return how long what is accepted may take: ten times the places, one after the other."""
-    return max(0.5, 10 * PLACES / rate)
+    """Return how long what is accepted may take: four times the places, one after the other."""
+    return max(0.5, 4 * PLACES / rate)
 
 
 def test_ten_times_too_much_is_refused_at_once_and_forgotten_in_seconds(server, more_keys):
