@@ -24,7 +24,7 @@ from churnguard.store.schema import demand_current
 from churnguard.store.tables import meta
 from churnguard.testing.postgres import PostgresServer
 
-pytestmark = [pytest.mark.postgres, pytest.mark.xdist_group("postgres-faults")]
+pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,9 +42,17 @@ class TrainedShop:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedShop:
-    """Do not change it: it is shared."""
+def first_trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedShop:
+    """Made once a process, and never handed to a test."""
     return make_trained_shop(tmp_path_factory.mktemp("trained") / "shop")
+
+
+@pytest.fixture(scope="module")
+def trained(first_trained: TrainedShop, tmp_path_factory: pytest.TempPathFactory) -> TrainedShop:
+    """A copy for the tests of one file: what they leave in it, no other file finds."""
+    root = tmp_path_factory.mktemp("trained") / "shop"
+    shutil.copytree(first_trained.root, root)
+    return TrainedShop(open_shop(root, clock=lambda: NOW, environ={}), first_trained.report)
 
 
 def make_trained_shop(root: Path) -> TrainedShop:

@@ -16,7 +16,7 @@ import pytest
 import churnguard
 from churnguard.jobs.keys import create_key
 
-pytestmark = [pytest.mark.xdist_group("trained"), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.timeout(120)
 
 _UVICORN = ("-m", "uvicorn", "--app-dir", "serving", "app:app", "--port", "0")
 

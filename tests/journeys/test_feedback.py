@@ -17,7 +17,7 @@ from churnguard.project.layout import Layout
 from churnguard.project.loader import load_catalogue, load_recipe
 from churnguard.testing import build_action, build_score
 
-pytestmark = [pytest.mark.xdist_group("trained"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 DAY = timedelta(days=1)
 

@@ -11,7 +11,7 @@ import churnguard
 from churnguard.errors import PromotionRefused
 from churnguard.jobs.ports import Shop
 
-pytestmark = [pytest.mark.xdist_group("trained"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 UNLEARNED = """
 [cutoffs]

@@ -25,7 +25,7 @@ from churnguard.jobs.ports import Shop
 from churnguard.serving.server import Server
 from churnguard.testing import FakeEventStore
 
-pytestmark = [pytest.mark.xdist_group("trained"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from churnguard.jobs.shadow import shadow_nights
 from churnguard.jobs.shadow_report import shadow_report
 from churnguard.training.metrics import log_loss
 
-pytestmark = [pytest.mark.xdist_group("trained"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 THEN = datetime(2026, 7, 1, tzinfo=UTC)
 OTHER = """

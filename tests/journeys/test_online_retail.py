@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-pytestmark = [pytest.mark.data, pytest.mark.timeout(600), pytest.mark.xdist_group("online_retail")]
+pytestmark = [pytest.mark.data, pytest.mark.timeout(600)]
 
 CUTOFF = "2011-09-11"
 HORIZON_END = pd.Timestamp("2011-12-10", tz="UTC")

@@ -27,7 +27,6 @@ QUICK = (
 )
 
 
-@pytest.mark.xdist_group("trained")
 @pytest.mark.timeout(300)
 def test_a_simulated_shop_passes_and_is_ready(trained) -> None:
     """A shop with every kind of event, some late: ready to train, and nothing looks ahead."""

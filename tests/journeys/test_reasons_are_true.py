@@ -16,7 +16,7 @@ from churnguard.jobs.scoring_context import scoring_context
 from churnguard.jobs.snapshots import read_history, take_snapshots
 from churnguard.scoring.fidelity import fidelity
 
-pytestmark = [pytest.mark.xdist_group("trained"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")

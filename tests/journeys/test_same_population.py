@@ -16,7 +16,7 @@ from churnguard.jobs.champion import champion_for
 from churnguard.jobs.scoring_context import feature_rows
 from churnguard.project.layout import Layout
 
-pytestmark = [pytest.mark.xdist_group("trained"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 AS_OF = datetime(2026, 9, 1, tzinfo=UTC)
 

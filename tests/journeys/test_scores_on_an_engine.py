@@ -14,7 +14,7 @@ from churnguard.jobs.score import score_everybody
 from churnguard.scoring.score import Score
 from churnguard.testing import FakeEngine
 
-pytestmark = [pytest.mark.xdist_group("trained"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 
 class Recorded:

@@ -38,7 +38,7 @@ from churnguard.testing import (
     golden_cutoffs,
 )
 
-pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("spark")]
+pytestmark = pytest.mark.spark
 
 SUBMIT = (
     "--master local[2] --driver-memory 1g --conf spark.ui.enabled=false "

@@ -23,7 +23,7 @@ from churnguard.project.template import create_project
 from churnguard.scoring.score import STATUS_REASONS
 from churnguard.testing import FakeEngine
 
-pytestmark = [pytest.mark.xdist_group("subscribers"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 DAYS, TERM, CUSTOMERS = 500, 30, 260

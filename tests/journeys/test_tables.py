@@ -17,7 +17,7 @@ from churnguard.jobs.snapshots import not_to_be_profiled
 from churnguard.project.layout import Layout
 from churnguard.project.loader import load_recipe
 
-pytestmark = [pytest.mark.xdist_group("trained"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 CUTOFFS = [datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 9, 15, tzinfo=UTC)]
 

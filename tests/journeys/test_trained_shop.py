@@ -27,7 +27,7 @@ from churnguard.scoring.bundle import load_bundle
 from churnguard.scoring.signature import new_key_pair, read_trusted
 from churnguard.training.metrics import auc
 
-pytestmark = [pytest.mark.xdist_group("trained"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,6 @@ from churnguard.clock import iso
 from churnguard.jobs.ports import Shop
 
 pytestmark = [
-    pytest.mark.xdist_group("trained"),
     pytest.mark.timeout(300),
     pytest.mark.slow,
 ]

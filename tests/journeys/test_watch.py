@@ -19,7 +19,7 @@ from churnguard.jobs.drift import drift
 from churnguard.jobs.ports import Shop
 from churnguard.jobs.retrain import retrain
 
-pytestmark = [pytest.mark.xdist_group("trained"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 DAY = timedelta(days=1)
 

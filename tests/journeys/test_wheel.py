@@ -19,7 +19,7 @@ import pytest
 
 from churnguard.project.layout import ROOMS
 
-pytestmark = [pytest.mark.xdist_group("trained"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 _NOT_CARRIED = {".pyc", ".pem", ".nbi", ".nbc"}
 _QUICK = """

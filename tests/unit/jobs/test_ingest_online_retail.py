@@ -18,7 +18,7 @@ from churnguard.store.database import open_database
 from churnguard.store.events import SqlEventStore
 from churnguard.testing import fake_shop
 
-pytestmark = [pytest.mark.data, pytest.mark.xdist_group("online_retail_ingest")]
+pytestmark = pytest.mark.data
 
 SHEETS = ("year_2009_2010.parquet", "year_2010_2011.parquet")
 REASONS = {
