@@ -13,6 +13,8 @@ from churnguard.clock import iso
 from churnguard.jobs.backtest_curves import QUANTILES, Worth, calibration, profit, reach, spreads
 from churnguard.training.backtest import MODEL, Backtest
 from churnguard.training.comparison import Comparison
+from churnguard.training.slice_calibration import FEWEST_OF_AN_OUTCOME, FEWEST_ROWS, HEADS
+from churnguard.training.slices import MEANINGS
 
 COLUMNS = ("auc", "log_loss", "ece", "brier", "lift_10", "slope", "top_share")
 _SHARES_TOLD = (0.05, 0.1, 0.2, 0.3, 0.5)
@@ -157,6 +159,19 @@ def _calibrated(judged: Backtest, plot: str) -> list[str]:
         "<h2>Does a risk mean what it says?</h2>",
         plot,
         _table(["", "risk promised", "churn rate seen"], rows, caption=caption),
+        *_by_slice(judged),
+    ]
+
+
+def _by_slice(judged: Backtest) -> list[str]:
+    found = judged.by_slice()
+    meant = "; ".join(f"{one.name}: {MEANINGS[one.name]}" for one in found if one.name in MEANINGS)
+    return [
+        "<h2>And of each kind of customer?</h2>",
+        _table(HEADS, (one.cells() for one in found), caption=f"{MODEL}, all cutoffs together"),
+        "<p class=note>Risk less rate over 0: more risk was promised than there was; its standard "
+        "error draws whole customers. A slice is judged from "
+        f"{FEWEST_ROWS} rows and {FEWEST_OF_AN_OUTCOME} of each outcome on. {escape(meant)}.</p>",
     ]
 
 

@@ -21,6 +21,12 @@ from churnguard.training.dataset import Dataset
 from churnguard.training.fit import fit
 from churnguard.training.metrics import all_metrics
 from churnguard.training.recipe import Recipe
+from churnguard.training.slice_calibration import (
+    EVERYBODY,
+    SliceCalibration,
+    slice_calibration,
+    to_text,
+)
 from churnguard.training.slices import slices
 
 Floats = NDArray[np.float64]
@@ -121,6 +127,24 @@ class Backtest:
             else {}
         )
 
+    def by_slice(self, model: str = MODEL) -> tuple[SliceCalibration, ...]:
+        """Return how far a model's risks are off, of everybody and of each slice."""
+        names = dict.fromkeys([EVERYBODY, *(name for one in self.judged for name in one.slices)])
+        return tuple(self._calibration(name, model) for name in names) if self.judged else ()
+
+    def _calibration(self, name: str, model: str) -> SliceCalibration:
+        masks = [
+            np.full(len(one.y), name == EVERYBODY) if name not in one.slices else one.slices[name]
+            for one in self.judged
+        ]
+        parts = list(zip(self.judged, masks, strict=True))
+        return slice_calibration(
+            name,
+            np.concatenate([one.y[mask] for one, mask in parts]),
+            np.concatenate([one.risks[model][mask] for one, mask in parts]),
+            np.concatenate([one.customer_ids[mask] for one, mask in parts]),
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values: aggregates only, no customer."""
         return {
@@ -132,6 +156,7 @@ class Backtest:
             if self.judged
             else None,
             "per_cutoff": self.per_cutoff(),
+            "by_slice": [one.to_dict() for one in self.by_slice()],
         }
 
     def to_text(self) -> str:
@@ -145,6 +170,7 @@ class Backtest:
         for one, figures in zip(self.judged, self.figures, strict=True):
             day = iso(from_us(one.cutoff_us))[:10]
             lines.append(f"{day:<18}" + _cells(figures[MODEL]))
+        lines += ["", f"{MODEL} by slice, all cutoffs together", to_text(self.by_slice())]
         return "\n".join(lines)
 
 

@@ -30,7 +30,7 @@ class BlendScorer:
     Attributes
     ----------
     parts : tuple of (float, Scorer)
-        Weight and learner, in the order in which they are added.
+        Weight and learner, in the order in which they are added: another order has other bits.
     """
 
     parts: tuple[tuple[float, Scorer], ...]
@@ -72,6 +72,16 @@ def fit_auto(
         Models to average, where fewer than the recipe's will do.
     threads : int
         Parts fitted at the same time; the result does not depend on it.
+
+    Returns
+    -------
+    Scorer
+        The sum, without calibration; :func:`churnguard.training.fit.fit` calibrates it as well.
+
+    Raises
+    ------
+    RecipeError
+        If none of the learners can be fitted to these rows.
     """
     from churnguard.training.choice import choose, fit_chosen  # it builds on this module
 
@@ -81,7 +91,13 @@ def fit_auto(
 
 
 def load_auto(folder: Path, values: Mapping[str, Any], names: Sequence[str]) -> BlendScorer:
-    """Read a sum back from its description and the files beside it."""
+    """Read a sum back from its description and the files beside it.
+
+    Raises
+    ------
+    BundleMismatch
+        If one of its learners was made for other columns, or is of an unknown kind.
+    """
     return BlendScorer(
         tuple(
             (float(part["weight"]), load_scorer(folder, part["scorer"], names))

@@ -8,9 +8,10 @@ one column, ``rhythm`` on two.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ RHYTHM_COLUMNS = ("days_since_order", "orders_per_month")
 
 _PROBABILITY = "_churn_risk"
 _SAFE = 1e-3
+_BLOCK = 8_192  # rows at a time, so that what lies between stays small
 
 
 @dataclass(frozen=True)
@@ -57,29 +59,52 @@ class LinearScorer:
 
     def margins(self, X: Floats) -> Floats:
         """Return raw log-odds, shape (n,)."""
-        total = np.full(len(X), self.intercept)
-        for place in range(len(self.columns)):
-            total = total + self._part(X, place)
-        return total
+        blocks = [self._block(X[at : at + _BLOCK]) for at in range(0, len(X), _BLOCK)]
+        return np.concatenate(blocks) if blocks else np.zeros(0)
 
     def contributions(self, X: Floats) -> Floats:
         """Return exact parts, shape (n, width + 1)."""
         parts = np.zeros((len(X), self.width + 1))
-        for place, column in enumerate(self.columns):
-            parts[:, column] = self._part(X, place)
+        for at in range(0, len(X), _BLOCK):
+            parts[at : at + _BLOCK, self._fit.columns] = self._parts(X[at : at + _BLOCK])
         parts[:, -1] = self.intercept
         return parts
 
     def save(self, folder: Path) -> Mapping[str, Any]:  # noqa: ARG002
         """Return the scorer's description; there is no further file."""
-        return {"kind": "linear", **self.__dict__}
+        return {"kind": "linear", **{of.name: getattr(self, of.name) for of in fields(self)}}
 
-    def _part(self, X: Floats, place: int) -> Floats:
-        # Column by column: a matrix product would round differently for one row and for many.
-        column = self.columns[place]
-        value = log_odds(X[:, column]) if column in self.odds else squeeze(X[:, column])
-        scaled = (value - self.middles[place]) / self.spreads[place]
-        return np.where(np.isnan(scaled), 0.0, scaled) * self.weights[place]
+    @cached_property
+    def _fit(self) -> _Fit:
+        return _Fit(
+            np.array(self.columns, dtype=np.intp),
+            np.flatnonzero(np.isin(self.columns, self.odds)),
+            *(np.array(values) for values in (self.middles, self.spreads, self.weights)),
+        )
+
+    def _block(self, X: Floats) -> Floats:
+        # One after the other: a matrix product would round differently for one row and for many.
+        start = np.full((len(X), 1), self.intercept)
+        return np.add.accumulate(np.hstack([start, self._parts(X)]), axis=1)[:, -1]
+
+    def _parts(self, X: Floats) -> Floats:
+        """Return what each of the columns adds, shape (n, columns)."""
+        fit, values = self._fit, X[:, self._fit.columns]
+        squeezed = squeeze(values)
+        if len(fit.odds):
+            squeezed[:, fit.odds] = log_odds(values[:, fit.odds])
+        scaled = (squeezed - fit.middles) / fit.spreads
+        return np.asarray(np.where(np.isnan(scaled), 0.0, scaled) * fit.weights)
+
+
+class _Fit(NamedTuple):
+    """A fitted regression as arrays."""
+
+    columns: NDArray[np.intp]
+    odds: NDArray[np.intp]  # places among the columns
+    middles: Floats
+    spreads: Floats
+    weights: Floats
 
 
 def squeeze(values: Floats) -> Floats:

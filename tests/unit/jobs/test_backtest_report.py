@@ -94,6 +94,11 @@ def test_every_plot_is_there_and_told_in_a_table(report, text, judged):
     assert all(f"{one.mean:+.4f}" in told for one in report.comparisons)
 
 
+def test_the_page_tells_calibration_of_each_slice(text, judged):
+    for one in judged.by_slice():
+        assert all(f"<td>{cell}</td>" in text for cell in one.cells())
+
+
 def test_nobody_is_named(report, text):
     assert "secret-" not in text + str(report.to_dict())
 
