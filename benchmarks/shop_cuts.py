@@ -1,13 +1,14 @@
 """A shop cut down to some of its customers, as if they were all it ever had.
 
-Everything is built anew from the events of the customers that are left: lifetime models, season and
-signals know nothing of the others. Both shops are told by the signals of orders alone.
+The whole shop is built once. The own signals of a customer know nothing of others, so a cut takes
+them as they are; what is fitted over all customers, the lifetime models, is fitted anew from the
+events of the cut alone. Both shops are told by the signals of orders alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from churnguard.bootstrap import open_shop
-from churnguard.clock import DAY_US, to_us
+from churnguard.clock import to_us
 from churnguard.events.simulation import SimulationPlan, simulate
 from churnguard.features.catalogue import Catalogue
 from churnguard.features.coverage import carried_by
@@ -41,12 +42,27 @@ LIVELY = {"pace": 1.6, "leaving": 0.5}
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of a shop, and what it takes to build others as this shop would."""
+    """A whole shop: its rows, and what it takes to see them as a part of it would.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        Signals and labels of all cutoffs, by (cutoff, customer).
+    plan : CutoffPlan
+        Its cutoffs; a part of the shop has the same, for it lives at the same time.
+    events : pyarrow.Table
+        Everything it was built from.
+    history : History
+        The same, sorted.
+    lifetime : Catalogue
+        The signals that stand on what is fitted over all customers.
+    """
 
     dataset: Dataset
     plan: CutoffPlan
-    catalogue: Catalogue
-    population: Population
+    events: pa.Table
+    history: History
+    lifetime: Catalogue
 
 
 def online_retail(keep: Path) -> pa.Table:
@@ -83,7 +99,7 @@ def cut(events: pa.Table, customers: np.ndarray) -> pa.Table:
 
 
 def rows_of(events: pa.Table, recipe: Recipe) -> Rows:
-    """Build everything from these events alone.
+    """Build a whole shop's rows.
 
     Raises
     ------
@@ -92,31 +108,54 @@ def rows_of(events: pa.Table, recipe: Recipe) -> Rows:
     """
     history = read_history(events, timezone=TIMEZONE)
     catalogue, _ = carried_by(Catalogue.of(FAMILIES), history.timelines)
+    lifetime, _ = carried_by(Catalogue.of(("lifetime",)), history.timelines)
     plan = plan_cutoffs(
         recipe.cutoffs,
         newest_us=newest_mature(history.data_end, HORIZON_DAYS, TIMEZONE),
         history_from_us=to_us(history.data_from),
         horizon_days=HORIZON_DAYS,
     )
-    span = range(plan.all[0], history.data_end + 1, DAY_US)
-    population = fit_population(history.timelines, span, timezone=TIMEZONE)
+    population = fit_population(history.timelines, plan.all, timezone=TIMEZONE)
     dataset = _dataset(history, catalogue, population, plan.all)
-    return Rows(dataset, plan, catalogue, population)
+    return Rows(dataset, plan, events, history, lifetime)
 
 
-def others_as(rows: Rows, everybody: pa.Table, cutoff: int) -> Dataset:
-    """Return a cutoff's rows of the customers whom a cut does not have, as the cut would see them.
+def cut_to(rows: Rows, customers: np.ndarray, cutoffs: Sequence[int]) -> tuple[Dataset, Dataset]:
+    """Return the rows of some customers, and all others' at some cutoffs, as these would see them.
 
-    What is fitted over all customers is the cut's own, so they teach it nothing.
+    What is fitted over all customers is fitted on the cut's own, so the others teach it nothing.
+
+    Parameters
+    ----------
+    rows : Rows
+        The whole shop.
+    customers : ndarray of str
+        Whom the cut has.
+    cutoffs : sequence of int
+        Where the others are wanted.
     """
-    history = read_history(everybody, timezone=TIMEZONE)
-    found = _dataset(history, rows.catalogue, rows.population, (cutoff,))
-    return found.take(~np.isin(found.customer_ids, rows.dataset.customer_ids))
+    history = read_history(cut(rows.events, customers), timezone=TIMEZONE)
+    population = fit_population(history.timelines, rows.plan.all, timezone=TIMEZONE)
+    mine = np.isin(rows.dataset.customer_ids, customers)
+    then = np.isin(rows.dataset.cutoffs, cutoffs)
+    own = _refitted(rows.dataset.take(mine), rows, history, population)
+    seen = _refitted(rows.dataset.take(then), rows, rows.history, population)
+    return own, seen.take(~np.isin(seen.customer_ids, customers))
+
+
+def _refitted(part: Dataset, rows: Rows, history: History, population: Population) -> Dataset:
+    """Return rows with the lifetime signals of another population."""
+    found = _dataset(history, rows.lifetime, population, np.unique(part.cutoffs).tolist())
+    assert found.customer_ids.tolist() == part.customer_ids.tolist()
+    X = np.array(part.X)
+    X[:, [part.names.index(name) for name in found.names]] = found.X
+    return replace(part, X=X)
 
 
 def _dataset(
     history: History, catalogue: Catalogue, population: Population, cutoffs: Sequence[int]
 ) -> Dataset:
+    """Return the rows of cutoffs whose outcome is known."""
     snapshots = take_snapshots(
         history,
         catalogue,
@@ -127,7 +166,7 @@ def _dataset(
         progress=silent,
     )
     rows = snapshots.rows
-    dataset = Dataset(
+    return Dataset(
         X=rows.values,
         names=rows.names,
         y=snapshots.churned.astype(np.int8),
@@ -135,4 +174,3 @@ def _dataset(
         cutoffs=rows.cutoffs,
         horizon_days=HORIZON_DAYS,
     )
-    return dataset.take(snapshots.mature)
