@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 
 class ChurnGuardError(Exception):
@@ -187,8 +188,39 @@ class KeyNotFound(StoreError):
     """The shop has no such live API key."""
 
 
+BundleFault = Literal[
+    "damaged",
+    "untrusted",
+    "other_signals",
+    "other_numbers",
+    "says_nothing",
+    "other_label",
+    "crashes",
+]
+"""What can be wrong with a bundle, as a code that a page can put into words."""
+
+
 class BundleMismatch(StoreError):
-    """A bundle is damaged, unsigned, or does not fit the code that would serve it."""
+    """A bundle is damaged, unsigned, or does not fit the code that would serve it.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, as one sentence.
+    hint : str, optional
+        What to do next.
+    fault : BundleFault
+        The kind of it.
+
+    Examples
+    --------
+    >>> BundleMismatch("It is not signed.", fault="untrusted").fault
+    'untrusted'
+    """
+
+    def __init__(self, message: str, *, hint: str = "", fault: BundleFault = "damaged") -> None:
+        super().__init__(message, hint=hint)
+        self.fault = fault
 
 
 class AccessDenied(ChurnGuardError):

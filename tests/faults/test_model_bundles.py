@@ -135,6 +135,7 @@ def test_a_bundle_of_a_stranger_is_refused(shop, good, holder, tmp_path):
     folder = Layout(shop.root).bundles / theirs.name
     shutil.copytree(theirs, folder)
     assert "not signed" in refused(shop, holder, folder)
+    assert holder.refused.reason == "untrusted"
 
 
 def test_another_good_bundle_in_its_place_is_refused(shop, good, holder):
@@ -144,7 +145,9 @@ def test_another_good_bundle_in_its_place_is_refused(shop, good, holder):
     shutil.copytree(good, newer)
     assert "another one" in refused(shop, holder, newer)
     shutil.rmtree(newer)
+    assert holder.refused.reason == "damaged"
     assert "not in bundles" in refused(shop, holder, newer)
+    assert holder.refused.reason == "missing"
 
 
 def change_order(folder: Path) -> None:
@@ -186,6 +189,7 @@ def test_a_model_that_says_the_same_of_everybody_is_refused(shop, holder):
         for line in text.split("\n")
     )
     assert "says nothing" in refused(shop, holder, _with_trees(shop, flat))
+    assert holder.refused.reason == "says_nothing"
 
 
 def test_a_model_that_gives_no_number_is_refused(shop, holder):
@@ -213,6 +217,7 @@ def test_golden_rows_that_do_not_come_out_are_refused(shop, good, holder):
         (folder / "models" / "trees.txt").write_text(other)
 
     assert "other numbers" in refused(shop, holder, signed_again(shop, good, change))
+    assert holder.refused.reason == "other_numbers"
 
 
 class Marker:
@@ -271,8 +276,9 @@ def test_the_canary_loads_what_is_good_and_tells_what_is_bad(shop, good):
     layout, entry = Layout(shop.root), promote(shop, good)
     prove_apart(layout, entry)
     bad = signed_again(shop, good, change_order)
-    with pytest.raises(BundleMismatch, match="other signals"):
+    with pytest.raises(BundleMismatch, match="other signals") as told:
         prove_apart(layout, promote(shop, bad))
+    assert told.value.fault == "other_signals", "the kind of fault comes out of that process, too"
 
 
 def test_trees_that_end_their_reader_do_not_end_the_server(shop, good, holder):
@@ -293,6 +299,7 @@ def test_trees_that_end_their_reader_do_not_end_the_server(shop, good, holder):
     assert not careful.refresh()
     assert careful.current() is before
     assert "ends the process that loads it" in (careful.error or "")
+    assert careful.refused.reason == "crashes"
 
 
 def test_the_ledger_out_of_reach_changes_nothing(shop, holder):

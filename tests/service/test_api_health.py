@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from churnguard.jobs.champion import RefusedModel
 from churnguard.testing import MODEL, NOON, FakeChampion, FakeLedger, fake_shop
 
 
@@ -76,6 +77,8 @@ def test_a_refresh_that_fails_is_logged_and_the_old_model_answers(make_client, c
 
 
 def test_a_refused_bundle_is_told_by_the_model_card(make_client, shop, new_key):
-    champion = FakeChampion(error="The bundle of version 13 is damaged.")
+    champion = FakeChampion(
+        refused=RefusedModel("13", "damaged", "The bundle of version 13 is damaged.")
+    )
     card = make_client(shop, champion=champion, key=new_key("scores:read")).get("/v1/model").json()
     assert card["refused"] == "The bundle of version 13 is damaged."

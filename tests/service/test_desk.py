@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import typing
 from html import escape, unescape
 from urllib.parse import quote
 
 import pytest
 
+from churnguard.jobs.champion import RefusalReason, RefusedModel
 from churnguard.project.template import template_root
 from churnguard.testing import (
     NOON,
@@ -346,6 +348,63 @@ def test_an_empty_desk_tells_what_to_do(make_client, champion, told):
     html = client.get("/desk", headers=PAGE).text
     assert "Nothing has been scored yet" in html
     assert told in html
+
+
+# -- a new model that was refused -----------------------------------------------------------------
+
+WHY = "The file trees.txt in bundle 3f9a07 is not what was signed. Fetch it again."
+
+
+def _reasons():
+    literal, others = typing.get_args(RefusalReason)
+    return [*typing.get_args(literal), *typing.get_args(others)]
+
+
+@pytest.mark.parametrize("reason", _reasons())
+@pytest.mark.parametrize(
+    ("code", "said", "meanwhile"),
+    [
+        ("en", "The new model, version <bdi>13</bdi>, was not put to use.", "goes on answering"),
+        ("he", "המודל החדש, גרסה <bdi>13</bdi>, לא הוכנס לשימוש.", "ממשיכה לתת את הציונים"),
+    ],
+)
+def test_a_refused_model_is_told_on_every_page(
+    make_client, desk_shop, code, said, meanwhile, reason
+):
+    """Managers see which model is not in use, why in words, and which one answers meanwhile."""
+    champion = FakeChampion(refused=RefusedModel("13", reason, WHY))
+    client = make_client(desk_shop, champion=champion, open_desk=True)
+    for page in ("/desk", "/desk/customers/C1", "/desk/customers/nobody"):
+        html = client.get(page, headers=PAGE | {"Accept-Language": code}).text
+        assert said in html
+        assert meanwhile in html
+        assert "<bdi>12</bdi>" in html
+        assert not re.search("3f9a07|trees.txt", html), "no internals"
+
+
+def test_each_reason_has_words_of_its_own(make_client, desk_shop):
+    told = set()
+    for reason in _reasons():
+        champion = FakeChampion(refused=RefusedModel("13", reason, WHY))
+        client = make_client(desk_shop, champion=champion, open_desk=True)
+        html = client.get("/desk", headers=PAGE).text
+        told.add(re.search(r"was not put to use.</strong> (.+?)</p>", html).group(1))
+    assert len(told) == len(_reasons())
+
+
+def test_a_refused_model_without_another_says_that_nobody_is_scored(make_client, desk_shop):
+    champion = FakeChampion(None, refused=RefusedModel("13", "damaged", WHY))
+    html = make_client(desk_shop, champion=champion, open_desk=True).get("/desk", headers=PAGE).text
+    assert "nobody is scored until this is mended" in html
+    assert "goes on answering" not in html
+
+
+def test_all_well_and_strangers_see_no_banner(make_client, desk_shop):
+    champion = FakeChampion(refused=RefusedModel("13", "damaged", WHY))
+    locked = make_client(desk_shop, champion=champion)
+    assert "was not put to use" not in locked.get("/desk/sign-in", headers=PAGE).text
+    well = make_client(desk_shop, open_desk=True)
+    assert "was not put to use" not in well.get("/desk", headers=PAGE).text
 
 
 def test_a_list_without_matches_offers_to_clear(desk):

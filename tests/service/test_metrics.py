@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from churnguard.jobs.champion import RefusedModel
 from churnguard.jobs.gauges import MOST_FEATURES, gauges
 from churnguard.jobs.keys import create_key
 from churnguard.jobs.watch_book import LOOKS, WatchBook
@@ -98,7 +99,8 @@ def test_a_store_that_is_down_is_told_and_the_rest_stays(make_client):
 
 
 def test_a_refused_champion_is_told(make_client):
-    client = make_client(champion=FakeChampion(error="The bundle is damaged."), open_desk=True)
+    champion = FakeChampion(refused=RefusedModel("13", "damaged", "It is damaged."))
+    client = make_client(champion=champion, open_desk=True)
     assert "churnguard_model_refused 1.0" in client.get("/metrics").text
 
 

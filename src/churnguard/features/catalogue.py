@@ -240,11 +240,13 @@ def _known(entry: Mapping[str, Any]) -> Signal:
         raise BundleMismatch(
             f"The bundle uses the signal '{entry['name']}', which is not known here.",
             hint="If it is the shop's own, its file must stand in the project's features/.",
+            fault="other_signals",
         )
     raise BundleMismatch(
         f"The bundle uses version {entry['version']} of the signal '{entry['name']}', "
         f"and here it is version {candidates[-1].version} with other code.",
         hint="Install the ChurnGuard that made the bundle, or train and promote a new one.",
+        fault="other_signals",
     )
 
 

@@ -43,7 +43,8 @@ def prove_apart(layout: Layout, entry: LedgerEntry) -> None:
         )
     except subprocess.TimeoutExpired:
         raise BundleMismatch(
-            f"The bundle of version {entry.version} was not loaded within {PATIENCE_SECONDS} s."
+            f"The bundle of version {entry.version} was not loaded within {PATIENCE_SECONDS} s.",
+            fault="crashes",
         ) from None
     if ended.returncode == 0:
         return
@@ -54,8 +55,9 @@ def prove_apart(layout: Layout, entry: LedgerEntry) -> None:
             f"The bundle of version {entry.version} ends the process that loads it "
             f"(exit code {ended.returncode}).",
             hint="Train again, or go back with 'churnguard models rollback'.",
+            fault="crashes",
         ) from None
-    raise BundleMismatch(told["message"], hint=told["hint"])
+    raise BundleMismatch(told["message"], hint=told["hint"], fault=told["fault"])
 
 
 def main(root: str, digest: str) -> int:
@@ -71,7 +73,9 @@ def main(root: str, digest: str) -> int:
         folder = layout.bundles / digest.removeprefix("sha256:")
         load_bundle(folder, read_trusted(layout.trust), digest=digest)
     except ChurnGuardError as error:
-        print(json.dumps({"message": error.message, "hint": error.hint}))  # noqa: T201
+        fault = error.fault if isinstance(error, BundleMismatch) else "damaged"
+        told = {"message": error.message, "hint": error.hint, "fault": fault}
+        print(json.dumps(told))  # noqa: T201
         return 1
     return 0
 

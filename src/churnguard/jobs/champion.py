@@ -12,10 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from churnguard.clock import iso
-from churnguard.errors import BundleMismatch, ChurnGuardError, ModelNotFound, StoreUnavailable
+from churnguard.errors import (
+    BundleFault,
+    BundleMismatch,
+    ChurnGuardError,
+    ModelNotFound,
+    StoreUnavailable,
+)
 from churnguard.jobs.canary import prove_apart
 from churnguard.jobs.ports import LedgerEntry, Shop
 from churnguard.project.layout import Layout
@@ -78,6 +84,38 @@ class LoadedChampion:
         }
 
 
+RefusalReason = BundleFault | Literal["missing", "unloadable"]
+
+
+@dataclass(frozen=True)
+class RefusedModel:
+    """A champion of the ledger that may not answer.
+
+    Attributes
+    ----------
+    version : str
+        Its version.
+    reason : RefusalReason
+        The kind of what is wrong with it.
+    why : str
+        What is wrong and what to do, for whoever looks after the models.
+    """
+
+    version: str
+    reason: RefusalReason
+    why: str
+
+    @classmethod
+    def of(cls, entry: LedgerEntry, error: ChurnGuardError) -> RefusedModel:
+        """Tell of an entry whose loading ended with an error."""
+        reason: RefusalReason = "unloadable"
+        if isinstance(error, BundleMismatch):
+            reason = error.fault
+        elif isinstance(error, ModelNotFound):
+            reason = "missing"
+        return cls(entry.version, reason, f"{error.message} {error.hint}".strip())
+
+
 def load_champion(shop: Shop, entry: LedgerEntry) -> LoadedChampion:
     """Load the bundle of a ledger entry.
 
@@ -129,6 +167,7 @@ def refuse_other_label(shop: Shop, bundle: Bundle, version: str) -> None:
             f"'{wanted}': its risks mean something else.",
             hint=f"Train a model of '{wanted}' and promote it by name, or set label = \"{found}\" "
             "in churnguard.toml.",
+            fault="other_label",
         )
 
 
@@ -181,13 +220,18 @@ class ChampionHolder:
         self._monotonic = monotonic
         self._loaded: LoadedChampion | None = None
         self._proven: set[str] = set()
-        self._refused: tuple[int, float] | None = None
+        self._left_alone: tuple[int, float] | None = None
         self._refreshing = threading.Lock()
-        self.error: str | None = None
+        self.refused: RefusedModel | None = None
 
     def current(self) -> LoadedChampion | None:
         """Return the champion that serves, or None before the first."""
         return self._loaded
+
+    @property
+    def error(self) -> str | None:
+        """Why the newest champion was refused, and what to do; None when all is well."""
+        return self.refused.why if self.refused else None
 
     def refresh(self) -> bool:
         """Look at the ledger; load, prove and swap if it names another champion.
@@ -196,7 +240,7 @@ class ChampionHolder:
         -------
         bool
             True if the champion was swapped. When a bundle is refused the old one goes on serving,
-            ``error`` says why, and it is tried again after a while, in case it was mended. When
+            ``refused`` says why, and it is tried again after a while, in case it was mended. When
             the ledger cannot be read, nothing changes.
         """
         with self._refreshing:
@@ -209,18 +253,18 @@ class ChampionHolder:
             try:
                 self._loaded = self._load(entry)
             except ChurnGuardError as error:
-                self._refused = entry.sequence, self._monotonic() + RETRY_SECONDS
-                self.error = f"{error.message} {error.hint}".strip()
+                self._left_alone = entry.sequence, self._monotonic() + RETRY_SECONDS
+                self.refused = RefusedModel.of(entry, error)
                 return False
-            self.error = self._refused = None
+            self.refused = self._left_alone = None
             return True
 
     def _is_settled(self, entry: LedgerEntry) -> bool:
         """Tell whether the entry serves, or was refused a moment ago."""
         if self._loaded is not None and entry.sequence == self._loaded.entry.sequence:
-            self.error = self._refused = None  # a refused one was taken back
+            self.refused = self._left_alone = None  # a refused one was taken back
             return True
-        sequence, until = self._refused or (None, 0.0)
+        sequence, until = self._left_alone or (None, 0.0)
         return entry.sequence == sequence and self._monotonic() < until
 
     def _load(self, entry: LedgerEntry) -> LoadedChampion:

@@ -201,6 +201,7 @@ def check_bundle(folder: Path, trusted: Sequence[str]) -> dict[str, Any]:
         raise BundleMismatch(
             f"The bundle {folder.name} is not signed by a key in serving/trust/.",
             hint="Copy the trainer's public key there if you trust it; else train anew.",
+            fault="untrusted",
         )
     manifest: dict[str, Any] = json.loads(text)
     files = manifest["files"]
@@ -282,6 +283,7 @@ def _demand_same_signals(folder: Path, bundle: Bundle) -> None:
         raise BundleMismatch(
             f"The model in bundle {folder.name} is for other signals than its catalogue: {odd}.",
             hint="Train again, so that both are written together.",
+            fault="other_signals",
         )
 
 
@@ -307,6 +309,7 @@ def _prove(folder: Path, bundle: Bundle) -> None:
         raise BundleMismatch(
             f"The bundle {folder.name} gives other numbers here than where it was made.",
             hint="Train again on this machine, or use the versions named in its manifest.",
+            fault="other_numbers",
         )
 
 
@@ -318,6 +321,7 @@ def _demand_a_say(folder: Path, margins: NDArray[np.float64]) -> None:
             f"The model in bundle {folder.name} says nothing: it gives no customer a number, or "
             "all of them the same.",
             hint="Look at the training's report, and train again.",
+            fault="says_nothing",
         )
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
 
+from churnguard.jobs.champion import RefusedModel
 from churnguard.jobs.decisions import DecisionKeeper
 from churnguard.jobs.ports import Shop
 from churnguard.jobs.sent import RawSent
@@ -37,6 +38,10 @@ class Champion(Protocol):
     @property
     def error(self) -> str | None:
         """Why the newest champion could not be loaded; None when all is well."""
+
+    @property
+    def refused(self) -> RefusedModel | None:
+        """The newest champion, where it could not be loaded."""
 
     def current(self) -> LoadedModel | None:
         """Return the champion that answers, if there is one."""

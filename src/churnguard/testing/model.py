@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from churnguard.jobs.champion import RefusedModel
 from churnguard.jobs.ports import Shop
 from churnguard.jobs.sent import RawSent
 from churnguard.scoring.score import ModelName, Score
@@ -34,8 +35,13 @@ class FakeChampion:
     """
 
     model: FakeModel | None = field(default_factory=FakeModel)
-    error: str | None = None
+    refused: RefusedModel | None = None
     refreshed: int = 0
+
+    @property
+    def error(self) -> str | None:
+        """Why the newest champion was refused."""
+        return self.refused.why if self.refused else None
 
     def current(self) -> FakeModel | None:
         """Return the model."""

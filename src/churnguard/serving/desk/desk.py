@@ -19,8 +19,9 @@ from churnguard.errors import PlaybookError
 from churnguard.policy.playbook import Playbook, read_playbook
 from churnguard.project.layout import Layout
 from churnguard.serving.desk.access import Gate, Visitor
-from churnguard.serving.desk.pages import ProblemPage, Words
-from churnguard.serving.desk.rendering import HERE, Flash, Frame, Renderer, wants_json
+from churnguard.serving.desk.languages import Language
+from churnguard.serving.desk.pages import REFUSALS, ProblemPage, Words
+from churnguard.serving.desk.rendering import HERE, Flash, Frame, RefusedView, Renderer, wants_json
 from churnguard.serving.desk.sessions import FLASH_COOKIE, Sealer
 from churnguard.serving.door import Door
 from churnguard.serving.problems import Problem
@@ -100,7 +101,17 @@ class Desk:
             open_desk=self.gate.open_desk,
             token=self.gate.sealer.form_token(visitor.session) if visitor else "",
             flash=Flash(**flash) if flash else None,
+            refused=self._refused(language) if visitor else None,
         )
+
+    def _refused(self, language: Language) -> RefusedView | None:
+        """Return the new model that was refused, in words that tell nothing of the server."""
+        champion = self.door.champion
+        refused, model = champion.refused, champion.current()
+        if refused is None:
+            return None
+        why = language.words.gettext(REFUSALS[refused.reason])
+        return RefusedView(refused.version, why, model.name.version if model else "")
 
     def _playbook(self) -> Playbook | None:
         """Return the playbook as it is now; an edited text shows at once."""

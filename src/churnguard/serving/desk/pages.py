@@ -41,6 +41,18 @@ CHANNELS = {
     "onsite": N_("On the site"),
     "none": N_("None"),
 }
+REFUSALS = {
+    "damaged": N_("Its files are damaged or incomplete."),
+    "untrusted": N_("It is not signed by anybody whom this shop trusts."),
+    "other_signals": N_("It was made for other customer signals than are known here."),
+    "other_numbers": N_("On its own test customers it gives other numbers here."),
+    "says_nothing": N_("It gives no customer a number, or the same number to all."),
+    "other_label": N_("It means something else by leaving than this shop does."),
+    "crashes": N_("It failed when it was tried out on its own."),
+    "missing": N_("Its files are not here."),
+    "unloadable": N_("It could not be loaded."),
+}
+"""Why a new model was not put to use, for people who do not look after models."""
 EVENTS = {
     "order_completed": N_("Order"),
     "order_refunded": N_("Refund"),

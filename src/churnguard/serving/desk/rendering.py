@@ -35,6 +35,15 @@ class Flash:
 
 
 @dataclass(frozen=True)
+class RefusedView:
+    """A new model that was not put to use: which, why in words, and which one answers instead."""
+
+    version: str
+    why: str
+    serving: str
+
+
+@dataclass(frozen=True)
 class Frame:
     """What every page shows round its content.
 
@@ -56,6 +65,8 @@ class Frame:
         What forms must send along; empty for nobody.
     flash : Flash or None
         What has just been done.
+    refused : RefusedView or None
+        The new model that was refused.
     """
 
     shop: str
@@ -66,6 +77,7 @@ class Frame:
     open_desk: bool
     token: str
     flash: Flash | None
+    refused: RefusedView | None
 
 
 class Renderer:
