@@ -121,7 +121,7 @@ class ChoiceRecipe:
     kinds : tuple of str
         Learners to weigh.
     prior_sd : float
-        How far weights may stray without evidence from giving the simple learner all the say.
+        How far weights may stray without evidence from equal say of all learners but trees.
     """
 
     kinds: tuple[str, ...] = ("rhythm", "btyd", "linear", "boosted")
