@@ -26,13 +26,14 @@ CONNECT_TIMEOUT_SECONDS = 3
 """How long a PostgreSQL server may take to let us in."""
 
 _PRAGMAS = (
+    "PRAGMA page_size=2048",  # of a new file; a random page is written for every new event
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
     "PRAGMA cache_size=-65536",
     "PRAGMA temp_store=MEMORY",
-    "PRAGMA wal_autocheckpoint=10000",  # 40 MB: pages written again and again are moved once
+    "PRAGMA wal_autocheckpoint=262144",  # 512 MB; usually checkpoints.py has moved it long before
 )
 _HOW_TO_WRITE_ONE = (
     "Write sqlite:///data/churnguard.db or "

@@ -18,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from churnguard.errors import StoreError, StoreUnavailable
 from churnguard.store.breaker import Breaker
+from churnguard.store.checkpoints import after_commit
 from churnguard.store.connecting import connect, schema_of
 from churnguard.store.disk import demand_writable, disk_error
 from churnguard.store.schema import (
@@ -210,6 +211,7 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
             if schema_of(engine) is not None:
                 connection.exec_driver_sql(_LOCK)
             yield connection
+    after_commit(engine)
 
 
 def _joined_on(engine: sa.Engine) -> sa.Connection | None:

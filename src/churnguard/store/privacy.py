@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from churnguard.clock import from_us, to_us
 from churnguard.store.audit_chain import AuditKey
 from churnguard.store.changes import BOOK_VERSION, raise_counter
+from churnguard.store.checkpoints import empty_log
 from churnguard.store.connecting import schema_of
 from churnguard.store.database import reading, writing
 from churnguard.store.erasing import aliases_of, erase_person
@@ -140,8 +142,7 @@ class SqlPrivacyStore:
         try:
             cursor = raw.cursor()
             if schema_of(self._engine) is None:
-                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                cursor.fetchall()
+                empty_log(cast(sqlite3.Cursor, cursor))
             else:
                 raw.driver_connection.autocommit = True  # type: ignore[union-attr]
                 cursor.execute("VACUUM")
