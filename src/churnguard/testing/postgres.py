@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -33,13 +34,19 @@ def postgres_programs() -> Path | None:
 class PostgresServer:
     """A server in a temporary folder, as durable as in production, gone when the block ends.
 
+    Parameters
+    ----------
+    settings : mapping of str to str, optional
+        Further settings of the server, such as ``shared_buffers``.
+
     Examples
     --------
     >>> PostgresServer().url("shop_a")  # doctest: +ELLIPSIS
     'postgresql+psycopg://postgres@127.0.0.1:.../postgres?schema=shop_a'
     """
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+        self._settings = dict(settings or {})
         self._folder: Path | None = None
         self.port = _free_port()
 
@@ -69,7 +76,8 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it, on the same port as before, and wait until it answers."""
-        options = f"{_SETTINGS} -c port={self.port}"
+        more = "".join(f" -c {name}={value}" for name, value in self._settings.items())
+        options = f"{_SETTINGS} -c port={self.port}{more}"
         log = f"{self._folder}/log"
         self._run("pg_ctl", "start", "--wait", "--silent", f"--log={log}", f"--options={options}")
 
