@@ -30,7 +30,7 @@ def features(
         timeline,
         CATALOGUE.subset(columns),
         np.repeat(everyone, len(cutoffs)),
-        np.tile(np.asarray(cutoffs, np.int64), len(everyone)),
+        np.tile(np.sort(np.asarray(cutoffs, np.int64)), len(everyone)),
         **THREADS,
     )
     return rows.to_arrow()

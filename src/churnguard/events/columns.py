@@ -20,6 +20,8 @@ from churnguard.events.schema import MONEY_SCALE
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
 Floats = NDArray[np.float64]
+Bits = NDArray[np.uint8]
+_Plain = tuple[NDArray[Any], Bits, int]
 
 MISSING = np.iinfo(np.int64).min
 """Stands for "no number" in ``value``, ``quantity`` and ``discount``."""
@@ -69,8 +71,8 @@ class Columns:
             return codes
         if name in MONEY_COLUMNS:
             return _money(self._once(name, _amounts), rows, name)
-        numbers: Ints = self._once(name, _integers)[rows]
-        return numbers
+        numbers, there, start = self._once(name, _integers)
+        return _whole(numbers, there, start, rows)
 
     def code(self, name: str, word: str) -> int:
         """Return the code of a word in a column, -2 where no event has it."""
@@ -106,22 +108,33 @@ def instants(column: pa.ChunkedArray) -> Ints:
     return numbers
 
 
-def _integers(column: pa.ChunkedArray) -> Ints:
-    """Return whole numbers or instants as int64, ``MISSING`` where null."""
+def _integers(column: pa.ChunkedArray) -> _Plain:
+    """Return whole numbers or instants as int64."""
     if pa.types.is_timestamp(column.type):
-        return instants(column)
-    whole = column if pa.types.is_int64(column.type) else column.cast(pa.int64())
-    numbers: Ints = (whole.fill_null(_GONE) if whole.null_count else whole).to_numpy()
-    return numbers
+        return _plain(column.cast(pa.timestamp("us", tz=column.type.tz)), np.int64)
+    return _plain(column.cast(pa.int64()), np.int64)
 
 
-def _amounts(column: pa.ChunkedArray) -> Floats:
-    amounts: Floats = column.cast(pa.float64()).to_numpy()
-    return amounts
+def _amounts(column: pa.ChunkedArray) -> _Plain:
+    return _plain(column.cast(pa.float64()), np.float64)
 
 
-def _money(amounts: Floats, rows: Ints, name: str) -> Ints:
-    units, largest = _in_units(amounts, rows)
+def _plain(column: pa.ChunkedArray, kind: type[np.generic]) -> _Plain:
+    """Return the numbers of a column as they lie in memory, and where they are present.
+
+    Presence is a bitmap, lowest bit first, and the place of its first bit; empty if all are there.
+    """
+    whole = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    bits, data = whole.buffers()
+    start, stop = whole.offset, whole.offset + len(whole)
+    numbers = np.frombuffer(data if data is not None else b"", kind)[start:stop]
+    there = np.frombuffer(bits if whole.null_count else b"", np.uint8)
+    numbers.flags.writeable = there.flags.writeable = False  # one kind of array, compiled once
+    return numbers, there, start
+
+
+def _money(amounts: _Plain, rows: Ints, name: str) -> Ints:
+    units, largest = _in_units(*amounts, rows)
     if largest > _LARGEST_MONEY:
         raise SchemaError(
             f"An event's '{name}' is {largest:g}, more than can be money.",
@@ -131,12 +144,30 @@ def _money(amounts: Floats, rows: Ints, name: str) -> Ints:
 
 
 @compiled
-def _in_units(amounts: Floats, rows: Ints) -> tuple[Ints, float]:
+def _whole(numbers: Ints, there: Bits, start: int, rows: Ints) -> Ints:
+    """Return the numbers of some rows, ``MISSING`` where null."""
+    found = np.empty(len(rows), dtype=np.int64)
+    for place in range(len(rows)):
+        row = rows[place]
+        found[place] = numbers[row] if _is_there(there, start + row) else _GONE
+    return found
+
+
+@compiled
+def _in_units(amounts: Floats, there: Bits, start: int, rows: Ints) -> tuple[Ints, float]:
     """Return money in 1/10,000, halves to even, and the largest amount by its absolute value."""
     units = np.empty(len(rows), dtype=np.int64)
     largest = 0.0
     for place in range(len(rows)):
         amount = amounts[rows[place]]
-        largest = max(largest, abs(amount))
-        units[place] = _GONE if np.isnan(amount) else np.int64(np.rint(amount * _SCALE))
+        if np.isnan(amount) or not _is_there(there, start + rows[place]):
+            units[place] = _GONE
+        else:
+            largest = max(largest, abs(amount))
+            units[place] = np.int64(np.rint(amount * _SCALE))
     return units, largest
+
+
+@compiled
+def _is_there(there: Bits, place: int) -> bool:
+    return len(there) == 0 or (there[place >> 3] >> (place & 7)) & 1 != 0

@@ -25,6 +25,9 @@ _Tables = tuple[Ints, Blocks, Ints, Codes, Blocks]
 MANY_ROWS = 100_000
 """From so many rows on, one thread a processor is worth its start."""
 
+SHORT = 7
+"""Words of so many bytes fit, with their length, into one integer."""
+
 _FEW_WORDS = 64
 _NUMBER = 0xFFFFFFFF
 _AHEAD = 64
@@ -32,6 +35,7 @@ _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _SEED = np.uint64(0xCBF29CE484222325)
 _PRIME = np.uint64(0xFF51AFD7ED558CCD)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
+_NONE, _BYTE = np.uint64(0), np.uint64(0xFF)
 
 
 def encode(column: pa.ChunkedArray) -> tuple[pa.Array, Codes]:
@@ -109,9 +113,13 @@ def _in_order(words: pa.Array, occurs: NDArray[np.bool_]) -> tuple[NDArray[Any],
     """Return the order of the words that occur, and these."""
     if len(words) <= _FEW_WORDS:  # Arrow's own steps cost more to call than this to do
         few = words.to_pylist()
-        order = sorted(np.flatnonzero(occurs).tolist(), key=few.__getitem__)
-        return np.array(order, dtype=np.int64), pa.array([few[i] for i in order], words.type)
-    order = pc.sort_indices(words).to_numpy()
+        those = sorted(np.flatnonzero(occurs).tolist(), key=few.__getitem__)
+        return np.array(those, dtype=np.int64), pa.array([few[i] for i in those], words.type)
+    begins, blocks, tail = _blocks(words)
+    if longest(begins) <= SHORT:
+        order = np.argsort(_in_byte_order(begins, blocks, tail), kind="stable")
+    else:
+        order = pc.sort_indices(words).to_numpy()
     order = order[occurs[order]]
     return order, words.take(pa.array(order))
 
@@ -163,13 +171,19 @@ def _stretches(column: pa.ChunkedArray) -> list[tuple[slice, pa.Array]]:
 
 def _encode_part(part: pa.Array, codes: Codes) -> Ints:
     """Write the codes of a stretch, and return the row at which each word first occurs."""
-    begins, data = text_buffers(part)
+    begins, blocks, tail = _blocks(part)
     missing = np.zeros(0, dtype=np.bool_)
     if part.null_count:
         missing = part.is_null().to_numpy(zero_copy_only=False)
+    numbered = _short_numbered if longest(begins) <= SHORT else _numbered
+    return numbered((begins, blocks, tail, missing), codes)
+
+
+def _blocks(part: pa.Array) -> tuple[NDArray[Any], Blocks, np.uint64]:
+    """Return where each word begins, and the bytes: whole blocks of eight, and what is left."""
+    begins, data = text_buffers(part)
     blocks = data[: len(data) // 8 * 8].view(np.uint64)
-    tail = np.uint64(int.from_bytes(data[len(blocks) * 8 :].tobytes(), "little"))
-    return _numbered((begins, blocks, tail, missing), codes)
+    return begins, blocks, np.uint64(int.from_bytes(data[len(blocks) * 8 :].tobytes(), "little"))
 
 
 @compiled
@@ -248,6 +262,103 @@ def _number_some(text: _Text, codes: Codes, tables: _Tables, reached: Ints) -> N
             codes[row] = found & _NUMBER
         first = stop
     reached[0], reached[1], reached[2] = len(codes), count, used
+
+
+@compiled
+def longest(begins: NDArray[Any]) -> int:
+    """Return the number of bytes of the longest word."""
+    length = 0
+    for row in range(len(begins) - 1):
+        length = max(length, begins[row + 1] - begins[row])
+    return length
+
+
+@compiled
+def _in_byte_order(begins: NDArray[Any], blocks: Blocks, tail: np.uint64) -> Blocks:
+    """Return short words as integers whose order is that of their bytes, then of their length."""
+    keys = np.empty(len(begins) - 1, dtype=np.uint64)
+    for row in range(len(keys)):
+        begin, end = np.int64(begins[row]), np.int64(begins[row + 1])
+        block, key = _block(blocks, tail, begin, end) if end > begin else _NONE, _NONE
+        for _ in range(SHORT):
+            key = (key << np.uint64(8)) | (block & _BYTE)
+            block >>= np.uint64(8)
+        keys[row] = (key << np.uint64(8)) | np.uint64(end - begin)
+    return keys
+
+
+@compiled
+def _short_numbered(text: _Text, codes: Codes) -> Ints:
+    """Give short words numbers, as :func:`_numbered` does: a slot is the word and its number."""
+    slots = 1024
+    reached = np.zeros(3, dtype=np.int64)  # rows, words, what was touched
+    table, firsts = np.zeros(2 * slots, dtype=np.uint64), np.empty(slots, dtype=np.int64)
+    while True:
+        _number_some_short(text, codes, (table, firsts), reached)
+        if reached[0] == len(codes):
+            return firsts[: reached[1]].copy()
+        slots *= 2
+        table, firsts = _spread_short(table), _longer(firsts, slots)
+
+
+@compiled
+def _number_some_short(
+    text: _Text, codes: Codes, tables: tuple[Blocks, Ints], reached: Ints
+) -> None:
+    """Give short words numbers, row by row, until the table is half full."""
+    begins, blocks, tail, missing = text
+    table, firsts = tables
+    slots, count, touched = len(table) >> 1, reached[1], _NONE
+    rows, places = np.empty(_AHEAD, dtype=np.int64), np.empty(_AHEAD, dtype=np.int64)
+    keys = np.empty(_AHEAD, dtype=np.uint64)
+    first = reached[0]
+    while first < len(codes):
+        stop, present = min(first + _AHEAD, len(codes)), 0
+        for row in range(first, stop):
+            rows[present] = row
+            present += 1 if len(missing) == 0 or not missing[row] else 0
+        for step in range(present):
+            begin, end = np.int64(begins[rows[step]]), np.int64(begins[rows[step] + 1])
+            block = _block(blocks, tail, begin, end) if end > begin else _NONE
+            keys[step] = block | (np.uint64(end - begin) << np.uint64(56))
+            places[step] = _slot(keys[step], slots)
+        for step in range(present):  # memory answers many requests at a time
+            touched ^= table[2 * places[step]]
+        for step in range(present):
+            slot = places[step]
+            while table[2 * slot + 1] and table[2 * slot] != keys[step]:
+                slot = (slot + 1) & (slots - 1)
+            if not table[2 * slot + 1]:
+                if 2 * count >= slots:
+                    reached[0], reached[1] = rows[step], count
+                    return
+                table[2 * slot], firsts[count] = keys[step], rows[step]
+                count += 1
+                table[2 * slot + 1] = np.uint64(count)
+            codes[rows[step]] = np.int64(table[2 * slot + 1]) - 1
+        first = stop
+    reached[0], reached[1], reached[2] = len(codes), count, np.int64(touched)
+
+
+@compiled
+def _slot(key: np.uint64, slots: int) -> np.int64:
+    value = (key ^ (key >> np.uint64(32))) * _PRIME
+    value = (value ^ (value >> np.uint64(29))) * _MIX
+    return np.int64(value >> np.uint64(32)) & (slots - 1)
+
+
+@compiled
+def _spread_short(table: Blocks) -> Blocks:
+    """Return a table of twice as many slots with the same words in it."""
+    slots = len(table)
+    more = np.zeros(2 * slots, dtype=np.uint64)
+    for old in range(slots >> 1):
+        if table[2 * old + 1]:
+            slot = _slot(table[2 * old], slots)
+            while more[2 * slot + 1]:
+                slot = (slot + 1) & (slots - 1)
+            more[2 * slot], more[2 * slot + 1] = table[2 * old], table[2 * old + 1]
+    return more
 
 
 @compiled

@@ -21,7 +21,7 @@ Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
 
 _BUCKET_EVENTS = 32_768
-_FEW = 24
+_FEW = 96
 _WALK = 8
 _ROW = 0xFFFFFFFF
 
@@ -98,24 +98,58 @@ def first_at(occurred: Ints, low: Ints, high: Ints, instants: Ints) -> Ints:
     where the walk would be long, and for other rows, the place is found by halving.
     """
     found = np.empty(len(low), dtype=np.int64)
-    place = np.int64(0)
     for row in range(len(low)):
-        instant, end = instants[row], high[row]
-        follows = row > 0 and low[row] == low[row - 1]
-        if not follows or place > end or (place > low[row] and occurred[place - 1] >= instant):
-            place = low[row]
-        near = min(end, place + _WALK)
-        while place < near and occurred[place] < instant:
-            place += 1
-        if place == near:
-            while place < end:
-                middle = (place + end) >> 1
-                if occurred[middle] < instant:
-                    place = middle + 1
-                else:
-                    end = middle
-        found[row] = place
+        near = found[row - 1] if row > 0 and low[row] == low[row - 1] else low[row]
+        found[row] = _first_near(occurred, low[row], high[row], instants[row], near)
     return found
+
+
+@compiled
+def first_before(
+    occurred: Ints, customers: Codes, window: tuple[Ints, Ints], cutoffs: Ints, back: int
+) -> Ints:
+    """Return, for each row, the first place at or after an instant ``back`` before its cutoff.
+
+    The window is each customer's first place, and the first one at or after the cutoff itself. An
+    earlier row of the customer that has its cutoff at the instant, as on a grid of months, knows
+    the place already.
+    """
+    low, end = window
+    found = np.empty(len(low), dtype=np.int64)
+    first = other = 0
+    for row in range(len(low)):
+        if customers[row] != customers[first]:
+            first = other = row
+        instant = cutoffs[row] - back
+        while other < row and cutoffs[other] < instant:
+            other += 1
+        if cutoffs[other] == instant:
+            found[row] = end[other]
+        else:
+            near = found[row - 1] if row > first else low[row]
+            found[row] = _first_near(occurred, low[row], end[row], instant, near)
+    return found
+
+
+@compiled
+def _first_near(occurred: Ints, low: int, high: int, instant: int, near: int) -> int:
+    """Return the first place in ``[low, high)`` at or after an instant, seen from near it."""
+    place = near
+    if place > high or (place > low and occurred[place - 1] >= instant):
+        place = low
+    stop = min(high, place + _WALK)
+    while place < stop and occurred[place] < instant:
+        place += 1
+    if place < stop:
+        return place
+    stop = high
+    while place < stop:
+        middle = (place + stop) >> 1
+        if occurred[middle] < instant:
+            place = middle + 1
+        else:
+            stop = middle
+    return place
 
 
 def _whole(ids: pa.ChunkedArray) -> pa.Array:

@@ -6,7 +6,9 @@ events at its cutoff is computed again by the same kernel, on what was known of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -28,7 +30,7 @@ Codes = NDArray[np.int32]
 
 BLOCK_ROWS = 65_536
 _LATE_ROWS = 4_096
-_PART_EVENTS = 1_048_576
+_PART_ROWS, _PART_EVENTS = 16_000, 262_144
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,12 @@ class FeatureRows:
 
     def to_arrow(self) -> pa.Table:
         """Return a table of ``customer_id``, ``cutoff`` and one column a signal (NaN as null)."""
-        columns = [
-            pa.array(self.customer_ids, pa.string()),
-            pa.array(self.cutoffs).cast(pa.timestamp("us", tz="UTC")),
-            *side_by_side(_nullable, list(self.values.T)),
+        makers: list[Callable[[], pa.Array]] = [
+            lambda: pa.array(self.customer_ids, pa.string()),
+            lambda: pa.array(self.cutoffs).cast(pa.timestamp("us", tz="UTC")),
+            *(partial(_nullable, column) for column in self.values.T),
         ]
+        columns = side_by_side(lambda make: make(), makers)
         return pa.table(columns, names=["customer_id", "cutoff", *self.names])
 
 
@@ -184,12 +187,12 @@ class _Work:
 
 def _parts(timeline: Timeline, customers: Codes, order: Ints) -> list[slice]:
     """Cut rows into parts between customers, so that a part and its events fit the cache."""
-    if len(order) <= BLOCK_ROWS:
+    if len(order) <= _PART_ROWS:
         return [slice(0, len(order))] if len(order) else []
     events = np.zeros(len(timeline.customer_ids) + 1, dtype=np.int64)
     for event in timeline.events:
         events += timeline.track(event).offsets
-    cuts = kernel.cuts(customers, order, events, BLOCK_ROWS, _PART_EVENTS)
+    cuts = kernel.cuts(customers, order, events, _PART_ROWS, _PART_EVENTS)
     return [slice(first, last) for first, last in pairwise(cuts.tolist())]
 
 

@@ -239,7 +239,7 @@ class EventRows:
     @cached_property
     def _windows(self) -> Windows:
         rows = self._rows
-        return Windows(self._find(), rows.customers, rows.cutoffs, back=rows.back)
+        return Windows(self._find(), rows.customers, rows.cutoffs)
 
     def _narrow(self, step: Step, make: Callable[[PreparedTrack], PreparedTrack]) -> EventRows:
         if step not in self._narrower:

@@ -7,12 +7,11 @@ column, how many days back the window begins (None: at the first event) and ends
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
-from churnguard.events.sorting import first_at
+from churnguard.clock import DAY_US
+from churnguard.events.sorting import first_at, first_before
 from churnguard.features import kernel
 from churnguard.features.tracks import PreparedTrack, scale
 
@@ -32,24 +31,16 @@ class Windows:
         Customer codes.
     cutoffs : ndarray of int64, shape (n,)
         Microseconds UTC.
-    back : callable
-        Returns the instant so many days before each cutoff.
     """
 
-    def __init__(
-        self,
-        track: PreparedTrack,
-        customers: Codes,
-        cutoffs: Ints,
-        *,
-        back: Callable[[float], Ints],
-    ) -> None:
+    def __init__(self, track: PreparedTrack, customers: Codes, cutoffs: Ints) -> None:
         self.track = track
+        self._customers = customers
         self._cutoffs = cutoffs
-        self._back = back
         self._first = track.offsets[customers]
         following = track.offsets[customers + np.int32(1)]
         self._end = first_at(track.occurred, self._first, following, cutoffs)
+        self._starts: dict[float, Ints] = {}
         self._bounds: dict[object, tuple[Ints, Ints]] = {}
         self._places: dict[int, Ints] = {}
 
@@ -137,13 +128,20 @@ class Windows:
     def bounds(self, days: float | None, until: float) -> tuple[Ints, Ints]:
         """Return first and last place (not included) of the window in the track, one a row."""
         if (days, until) not in self._bounds:
-            low = self._first if days is None else self._from(self._back(days))
-            high = self._end if until == 0 else self._from(self._back(until))
+            low = self._first if days is None else self._before(days)
+            high = self._end if until == 0 else self._before(until)
             self._bounds[days, until] = low, high
         return self._bounds[days, until]
 
     def _from(self, instants: Ints) -> Ints:
         return first_at(self.track.occurred, self._first, self._end, instants)
+
+    def _before(self, days: float) -> Ints:
+        if days not in self._starts:
+            back, window = round(days * DAY_US), (self._first, self._end)
+            occurred, cutoffs = self.track.occurred, self._cutoffs
+            self._starts[days] = first_before(occurred, self._customers, window, cutoffs, back)
+        return self._starts[days]
 
     def _newest(self, nth: int) -> Ints:
         if nth not in self._places:

@@ -8,7 +8,7 @@ import pytest
 
 from churnguard.events import encoding, sorting
 from churnguard.events.encoding import encode, ranked
-from churnguard.events.sorting import first_at, sort_events
+from churnguard.events.sorting import first_at, first_before, sort_events
 
 WORDS = [
     "",
@@ -125,3 +125,20 @@ def test_the_search_is_the_same_whatever_came_before():
             for a, b, t in zip(low[order], high[order], at[order], strict=True)
         ]
         assert found.tolist() == wanted
+
+
+@pytest.mark.parametrize("sort", [True, False], ids=["in order", "in any order"])
+def test_a_window_that_begins_at_another_row_s_cutoff_begins_where_a_search_says(sort):
+    """Places taken over from the customer's earlier rows are those that halving finds."""
+    random = np.random.default_rng(6)
+    edges = np.array([0, 0, 7, 7, 40, 90])
+    occurred = np.concatenate([np.sort(random.integers(0, 60, n)) for n in np.diff(edges)])
+    customers = np.sort(random.integers(0, 5, 400)).astype(np.int32)
+    cutoffs = random.integers(0, 12, 400) * 5
+    if sort:
+        cutoffs = cutoffs[np.lexsort((cutoffs, customers))]
+    low, high = edges[customers], edges[customers + 1]
+    end = first_at(occurred, low, high, cutoffs)
+    for back in (0, 5, 12, 40, 100):
+        found = first_before(occurred, customers, (low, end), cutoffs, back)
+        assert found.tolist() == first_at(occurred, low, high, cutoffs - back).tolist()

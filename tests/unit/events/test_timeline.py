@@ -57,6 +57,22 @@ def test_money_is_exact_and_missing_is_missing():
     assert track.read("value").tolist() == [1_000, 199_900, MISSING, MISSING, 0, 2]
 
 
+def test_numbers_of_a_slice_in_chunks_are_read_where_they_lie():
+    """Nulls are found by their own rows' bits, wherever a table was cut."""
+    random = np.random.default_rng(3)
+    amounts = [None if random.random() < 0.4 else float(n) for n in range(60)]
+    units = [None if random.random() < 0.4 else n for n in range(60)]
+    rows = [(f"e{n:02}", "a", "order_completed", n, n) for n in range(60)]
+    table = events(*rows, value=pa.array(amounts), quantity=pa.array(units, pa.int32()))
+    for part in (table.slice(13, 30), pa.concat_tables([table.slice(13, 9), table.slice(22, 21)])):
+        track = Timeline.from_arrow(part).track("order_completed")
+        money = [MISSING if n is None else round(n * 10_000) for n in amounts[13:43]]
+        assert track.read("value").tolist() == money
+        assert track.read("quantity").tolist() == [
+            MISSING if n is None else n for n in units[13:43]
+        ]
+
+
 def test_absurd_money_is_refused():
     """An amount that int64 sums could not carry is an error, not a wrong number."""
     table = events(("e1", "a", "order_completed", 1, 1), value=pa.array([1e12]))
