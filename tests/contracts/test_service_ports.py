@@ -142,6 +142,21 @@ class TestOutbox:
         (done,) = outbox.deliveries(there.endpoint_id)
         assert (done.state, done.delivered_at, done.attempts) == ("delivered", later, 2)
         assert dict(outbox.counts()) == {"delivered": 1}
+        assert dict(outbox.ended()) == {"waiting": 1, "delivered": 1}
+
+    def test_what_ended_is_counted_for_ever(self, outbox, there):
+        """A replay, a disabled or removed endpoint and forgotten messages take nothing back."""
+        outbox.put([told(1), told(2), told(3)])
+        mine = outbox.claim(now=NOON, until=NOON + MINUTE)
+        assert outbox.record(mine[0], Attempt("delivered", NOON, NOON, 204))
+        assert outbox.record(mine[1], Attempt("failed", NOON, NOON, 410))
+        outbox.disable(there.endpoint_id, reason="gone", now=NOON)
+        assert dict(outbox.ended()) == {"delivered": 1, "failed": 2}
+        assert outbox.replay(there.endpoint_id, now=NOON) == 2
+        outbox.prune(NOON + MINUTE)
+        outbox.remove_endpoint(there.endpoint_id)
+        assert dict(outbox.counts()) == {}
+        assert dict(outbox.ended()) == {"delivered": 1, "failed": 2}
 
     def test_no_endpoint_takes_all_places(self, outbox, there):
         outbox.put([told(number) for number in range(5)])

@@ -8,11 +8,26 @@ from dataclasses import replace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+import churnguard
 from churnguard.jobs.champion import RefusedModel
+from churnguard.jobs.deliver import deliver_due
 from churnguard.jobs.gauges import MOST_FEATURES, gauges
 from churnguard.jobs.keys import create_key
+from churnguard.jobs.ports import Message
+from churnguard.jobs.privacy import object_to_profiling
 from churnguard.jobs.watch_book import LOOKS, WatchBook
-from churnguard.testing import FakeChampion, build_score, fake_shop
+from churnguard.project.layout import Layout
+from churnguard.serving.overload import Overload
+from churnguard.testing import (
+    NOON,
+    FakeChampion,
+    FakeCourier,
+    FakeReceipt,
+    build_events,
+    build_run,
+    build_score,
+    fake_shop,
+)
 
 PROMISED = {
     "churnguard_http_request_duration_seconds",
@@ -53,6 +68,62 @@ def test_every_promised_metric_is_there(client, observed):
     client.get("/v1/customers/C1/score")
     assert observed().keys() >= PROMISED
     assert all(name.startswith("churnguard_") for name in observed())
+
+
+def test_every_metric_that_is_documented_moves(make_client, tmp_path, repo_root):
+    """What stands in docs/observability.md is told, and changes with what it tells of."""
+    page = (repo_root / "docs" / "observability.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\| `(churnguard_\w+)` \|", page, re.MULTILINE)
+    churnguard.create_project(tmp_path / "shop")
+    real = churnguard.open_shop(tmp_path / "shop", clock=lambda: NOON, environ={})
+    shop, champion = replace(real, courier=FakeCourier(_by_address)), FakeChampion()
+    key = shop.keys.create("test", ["scores:read"], now=NOON)[1]
+    client = make_client(shop, champion=champion, open_desk=True, key=key)
+    before = _told(client)
+    _make_everything_happen(client, shop, champion)
+    after = _told(client)
+    assert len(documented) >= 14
+    still = {name for name in documented if after.get(name) == before.get(name)}
+    assert still == {"churnguard_build_info", "churnguard_store_up"}, (
+        "a store that is down: see below"
+    )
+    outcomes = {
+        labels["outcome"]: number for labels, number in after["churnguard_webhook_deliveries_total"]
+    }
+    assert outcomes == {"delivered": 1, "retried": 1, "failed": 1, "cancelled": 1}
+
+
+def _told(client):
+    """Return each metric's labels and values; counters are named with their ``_total``."""
+    found = {}
+    for family in text_string_to_metric_families(client.get("/metrics").text):
+        for one in family.samples:
+            name = one.name if one.name.endswith("_total") else family.name
+            found.setdefault(name, []).append((one.labels, one.value))
+    return found
+
+
+def _by_address(url, _body, _headers):
+    return FakeReceipt({"later": 500, "gone": 410}.get(url.rsplit("/")[-1], 204))
+
+
+def _make_everything_happen(client, shop, champion):
+    """Score, be full, store and promote, refuse, deliver well and badly, drift."""
+    client.post("/v1/scores", json={"items": [{"customer_id": "C1"}]})
+    wall = next(one for one in client.app.user_middleware if one.cls is Overload)
+    wall.kwargs["refused"]("overloaded")
+    shop.scores.save_run(build_run(customers=1), [build_score("C1")])
+    shop.events.append(build_events([{"customer_id": "C1"}, {"customer_id": "objector"}]))
+    instants = dict.fromkeys(("at", "trained_until", "labels_through"), NOON)
+    shop.ledger.append(version="1", bundle="b", approved_by="d", reason="r", **instants)
+    champion.model, champion.refused = None, RefusedModel("13", "damaged", "It is damaged.")
+    WatchBook(Layout(shop.root).data / LOOKS).put("2026-11-08", {"ratios": {"days_silent": 0.4}})
+    for number, where in enumerate(("well", "later", "gone")):
+        shop.outbox.add_endpoint(f"https://crm.example/{where}", [f"risk.{where}"], now=NOON)
+        shop.outbox.put([Message(f"msg_{number}", f"risk.{where}", "C1", "{}", NOON)])
+    shop.outbox.put([Message("msg_9", "risk.well", "objector", "{}", NOON)])
+    object_to_profiling(shop, "objector", actor="test")
+    deliver_due(shop, draw=lambda: 0.0)
 
 
 def test_requests_are_counted_by_template_and_class_of_status(client, observed):

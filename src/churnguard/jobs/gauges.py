@@ -9,12 +9,19 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from churnguard.errors import ChurnGuardError
-from churnguard.jobs.ports import Shop
+from churnguard.jobs.ports import DeliveryState, Shop
 from churnguard.jobs.watch_book import LOOKS, WatchBook
 from churnguard.project.layout import Layout
 
 MOST_FEATURES = 200
 """Features told of, those that drifted most; so the number of series is bounded."""
+
+_OUTCOMES: Mapping[str, DeliveryState] = {
+    "delivered": "delivered",
+    "retried": "waiting",
+    "failed": "failed",
+    "cancelled": "cancelled",
+}
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ def gauges(shop: Shop) -> list[Gauge]:
     >>> found = gauges(fake_shop([build_score("C1")]))
     >>> found[0].name, found[0].value
     ('churnguard_store_up', 1.0)
-    >>> [one.value for one in found if one.name.startswith("churnguard_batch")]
+    >>> [one.value for one in found if "_batch_" in one.name]
     [1795262400.0]
     """
     found: list[Gauge] = []
@@ -85,14 +92,14 @@ def _champion(shop: Shop) -> Iterator[Gauge]:
 
 
 def _webhooks(shop: Shop) -> Iterator[Gauge]:
-    counts = shop.outbox.counts()
-    meaning = "Webhook deliveries that ended, by how they did."
-    for outcome in ("delivered", "failed", "cancelled"):
-        number = float(counts.get(outcome, 0))
+    ended = shop.outbox.ended()
+    meaning = "Attempts to deliver a webhook, by outcome; retried: another one follows."
+    for outcome, state in _OUTCOMES.items():
+        number = float(ended.get(state, 0))
         yield Gauge(
             "churnguard_webhook_deliveries", meaning, number, {"outcome": outcome}, total=True
         )
-    waiting = float(counts.get("waiting", 0))
+    waiting = float(shop.outbox.counts().get("waiting", 0))
     yield Gauge("churnguard_webhook_waiting", "Webhook deliveries that wait.", waiting)
     oldest = shop.outbox.oldest_waiting()
     if oldest is not None:

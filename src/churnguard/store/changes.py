@@ -26,12 +26,12 @@ BOOK_VERSION = "book_version"
 _MOST_TOUCHED = 20_000
 
 
-def raise_counter(connection: sa.Connection, name: str) -> None:
+def raise_counter(connection: sa.Connection, name: str, *, by: int = 1) -> None:
     """Raise a counter, in the transaction of what it stands for."""
     mark = value_marks(connection, 1)
     connection.exec_driver_sql(
-        f"INSERT INTO meta (name, value) VALUES ({mark}, '1') ON CONFLICT (name) "
-        "DO UPDATE SET value = CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT)",
+        f"INSERT INTO meta (name, value) VALUES ({mark}, '{by:d}') ON CONFLICT (name) "
+        f"DO UPDATE SET value = CAST(CAST(meta.value AS BIGINT) + {by:d} AS TEXT)",
         (name,),
     )
 

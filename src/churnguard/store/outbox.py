@@ -16,11 +16,15 @@ import orjson
 import sqlalchemy as sa
 
 from churnguard.clock import from_us, to_us
+from churnguard.store.changes import raise_counter
 from churnguard.store.database import reading, writing
 from churnguard.store.service_records import Attempt, Delivery, DeliveryState, Endpoint, Message
 from churnguard.store.service_tables import delivery, endpoint, message
+from churnguard.store.tables import meta
 
 _LOOKUP = 500
+_ENDED = "deliveries_"
+"""Before a state: the counter in ``meta`` of what ended so."""
 
 
 class SqlOutbox:
@@ -88,7 +92,9 @@ class SqlOutbox:
             connection.execute(sa.update(endpoint).where(mine).values(**values))
             waits = sa.and_(delivery.c.endpoint_id == endpoint_id, delivery.c.state == "waiting")
             failed = {"state": "failed", "last_error": "endpoint_disabled"}
-            connection.execute(sa.update(delivery).where(waits).values(**failed))
+            gone = connection.execute(sa.update(delivery).where(waits).values(**failed)).rowcount
+            if gone:
+                raise_counter(connection, f"{_ENDED}failed", by=gone)
 
     def enable(self, endpoint_id: str) -> Endpoint | None:
         """Send there again."""
@@ -157,6 +163,8 @@ class SqlOutbox:
         }
         with writing(self._engine) as connection:
             done = connection.execute(sa.update(table).where(mine).values(**values)).rowcount == 1
+            if done:
+                raise_counter(connection, _ENDED + attempt.state)
             if done and attempt.state == "delivered":
                 _forget_whom(connection, delivery.message.message_id)
             return done
@@ -201,6 +209,13 @@ class SqlOutbox:
         query = sa.select(delivery.c.state, sa.func.count()).group_by(delivery.c.state)
         with reading(self._engine) as connection:
             return {str(state): int(count) for state, count in connection.execute(query)}
+
+    def ended(self) -> Mapping[str, int]:
+        """Return how many attempts ever ended, by state; these numbers only rise."""
+        query = sa.select(meta.c.name, meta.c.value).where(meta.c.name.startswith(_ENDED))
+        with reading(self._engine) as connection:
+            found = connection.execute(query)
+            return {str(name).removeprefix(_ENDED): int(count) for name, count in found}
 
     def oldest_waiting(self) -> datetime | None:
         """Return since when the message that waits longest is there."""

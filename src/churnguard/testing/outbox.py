@@ -27,6 +27,7 @@ class FakeOutbox:
     def __init__(self) -> None:
         self._endpoints: dict[str, Endpoint] = {}
         self._deliveries: dict[int, Delivery] = {}
+        self._ended: Counter[str] = Counter()
         self._numbers = 0
 
     def add_endpoint(
@@ -66,6 +67,7 @@ class FakeOutbox:
             if one.state == "waiting":
                 changed = replace(one, state="failed", last_error="endpoint_disabled")
                 self._deliveries[one.number] = changed
+                self._ended["failed"] += 1
 
     def enable(self, endpoint_id: str) -> Endpoint | None:
         """Send there again."""
@@ -112,6 +114,7 @@ class FakeOutbox:
         found = self._deliveries.get(delivery.number)
         if found is None or found.state != "waiting" or found.attempts != delivery.attempts:
             return False
+        self._ended[attempt.state] += 1
         self._deliveries[delivery.number] = replace(
             found,
             state=attempt.state,
@@ -155,6 +158,10 @@ class FakeOutbox:
     def counts(self) -> Mapping[str, int]:
         """Return how many deliveries there are, by state."""
         return Counter(one.state for one in self._deliveries.values())
+
+    def ended(self) -> Mapping[str, int]:
+        """Return how many attempts ever ended, by state; these numbers only rise."""
+        return dict(self._ended)
 
     def oldest_waiting(self) -> datetime | None:
         """Return since when the message that waits longest is there."""

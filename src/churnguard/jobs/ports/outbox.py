@@ -70,6 +70,13 @@ class Outbox(Protocol):
     def counts(self) -> Mapping[str, int]:
         """Return how many deliveries there are, by state."""
 
+    def ended(self) -> Mapping[str, int]:
+        """Return how many attempts ever ended, by the state that each led to.
+
+        These numbers only rise: not by a replay, nor by an endpoint taken out, nor by old messages
+        forgotten does one of them fall. What fails as its endpoint is disabled counts as failed.
+        """
+
     def oldest_waiting(self) -> datetime | None:
         """Return since when the message that waits longest is there."""
 
