@@ -106,6 +106,13 @@ def test_a_merge_moves_what_is_there_and_what_comes_later(store):
     assert parts == [["C1"] * 4]
 
 
+def test_an_alias_names_its_owner_and_nobody_else_has_one(store):
+    assert dict(store.owners(["a", "b"])) == {}
+    take(store, EventBatch(links=[Link("a", "b"), Link("b", "c")], at=AT))
+    assert dict(store.owners(["a", "b", "c", "d", "a"])) == {"a": "c", "b": "c"}
+    assert dict(store.owners([])) == {}
+
+
 def test_links_follow_each_other_and_are_never_undone(store):
     """Of a to b and b to c follows a to c; an alias keeps whom it was linked with first."""
     take(store, EventBatch([row("1", "a"), row("2", "b"), row("3", "c")]))

@@ -150,7 +150,7 @@ def test_who_has_no_number_gets_a_reason(trained) -> None:
     assert (unknown.status, unknown.status_reason) == ("unknown", "not_found")
     assert (refused.status, refused.status_reason) == ("objected", "opted_out")
     assert unknown.churn_risk is refused.churn_risk is refused.action is None
-    with pytest.raises(CustomerNotFound, match="no customer 'nobody'"):
+    with pytest.raises(CustomerNotFound, match="no customer with this id"):
         explain(shop, "nobody")
 
 

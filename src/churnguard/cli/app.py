@@ -21,6 +21,7 @@ from churnguard.cli.verbs import (
     ingest,
     init,
     keys,
+    merge,
     models,
     quarantine,
     restore,
@@ -61,6 +62,7 @@ app.command("worker")(worker.worker)
 app.add_typer(run.app, name="run")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")
+app.command("merge")(merge.merge)
 app.command("suppress")(suppress.suppress)
 app.command("export")(export.export)
 app.command("erase")(erase.erase)

@@ -22,6 +22,7 @@ ACTIONS: Mapping[str, str] = {
     "subject.objected": "A person's objection to profiling was recorded or taken back.",
     "subject.restricted": "A person's data was restricted, or freed again.",
     "subject.erased": "A person was erased.",
+    "customers.merged": "Ids were merged into the customers to whom they belong.",
     "suppression.imported": "A list of people not to be profiled was taken in.",
     "retention.applied": "What had reached its term was deleted.",
     "history.exported": "The event history was exported for other tools.",

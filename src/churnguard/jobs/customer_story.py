@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from churnguard.errors import CustomerNotFound, ModelNotFound
+from churnguard.errors import ModelNotFound
+from churnguard.jobs.known_customer import known_customer
 from churnguard.jobs.ports import Shop
 from churnguard.scoring.score import Score
 
@@ -87,10 +88,8 @@ def customer_story(
     True
     """
     stored = shop.scores.stored_score(customer_id)
-    if stored is None and not shop.events.has_customer(customer_id):
-        raise CustomerNotFound(
-            "There is no customer with this id.", hint="Ids are those of your own events."
-        )
+    if stored is None:
+        known_customer(shop, customer_id)
     score = _with_reasons(stored, score_at) if stored else _scored_now(score_at)
     until = score.as_of if score else shop.clock()
     return CustomerStory(

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from churnguard.clock import iso
 from churnguard.errors import CustomerNotFound, DataError
 from churnguard.jobs.audit import record
+from churnguard.jobs.known_customer import owner_of
 from churnguard.jobs.messages import SUBJECT_ERASED, message
 from churnguard.jobs.ports import ErasureReceipt, Shop
 from churnguard.project.layout import Layout
@@ -43,7 +44,7 @@ def erase(shop: Shop, customer_id: str, *, actor: str) -> ErasureReceipt:
     shop : Shop
         An opened project.
     customer_id : str
-        Whom; other ids of the same person are found and erased as well.
+        Whom, by any of their ids; the others are found and erased as well.
     actor : str
         Who asks, for the audit log.
 
@@ -57,6 +58,7 @@ def erase(shop: Shop, customer_id: str, *, actor: str) -> ErasureReceipt:
     CustomerNotFound
         If nothing is known of such a person.
     """
+    customer_id = owner_of(shop, customer_id)
     known = shop.privacy.receipt_of(customer_id)
     about = shop.privacy.about(customer_id)
     if known is not None and known.state == "done" and not any(about.values()):

@@ -8,8 +8,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from churnguard.clock import iso
-from churnguard.errors import CustomerNotFound
 from churnguard.jobs.champion import champion_for
+from churnguard.jobs.known_customer import known_customer
 from churnguard.jobs.ports import Shop
 from churnguard.jobs.score_customer import score_customers
 from churnguard.labels import label_named
@@ -104,7 +104,7 @@ def explain(shop: Shop, customer_id: str, *, as_of: datetime | None = None) -> E
     shop : Shop
         An opened project.
     customer_id : str
-        Whom.
+        Whom; of an id that was merged into a customer, the customer is explained.
     as_of : datetime, optional
         The cutoff; now when not given.
 
@@ -115,11 +115,7 @@ def explain(shop: Shop, customer_id: str, *, as_of: datetime | None = None) -> E
     ModelNotFound
         If there is no champion yet.
     """
-    if not shop.events.has_customer(customer_id):
-        raise CustomerNotFound(
-            f"The shop has no customer '{customer_id}'.",
-            hint="Ids are compared to the letter; see how they are written in the shop's files.",
-        )
+    customer_id = known_customer(shop, customer_id)
     cutoff = as_of or shop.clock()
     champion = champion_for(shop, as_of)
     (score,) = score_customers(shop, champion, [customer_id], as_of=cutoff, explain=True)

@@ -13,6 +13,7 @@ from typing import Any
 from churnguard.clock import iso
 from churnguard.errors import CustomerNotFound, DataError
 from churnguard.jobs.audit import record
+from churnguard.jobs.known_customer import owner_of
 from churnguard.jobs.ports import Restriction, Shop
 
 MOST_IDS = 100_000
@@ -24,7 +25,8 @@ def object_to_profiling(
 ) -> Restriction:
     """Record that a person objects to profiling, or takes it back.
 
-    The person need not be known yet: what comes in for them later is not used either.
+    The person need not be known yet: what comes in for them later is not used either. An id that
+    was merged into a customer stands for that customer.
 
     Returns
     -------
@@ -64,6 +66,8 @@ def suppress(shop: Shop, file: Path, *, actor: str) -> dict[str, int]:
     ids = _ids_of(file)
     wanted = Restriction(objected_at=shop.clock(), source=file.name)
     with shop.audit.together():
+        owners = shop.events.owners(ids)
+        ids = list(dict.fromkeys(owners.get(name, name) for name in ids))
         changed = 0
         held = shop.privacy.restrictions(ids)
         kept = {name: one.restricted_at for name, one in held.items() if one.restricted_at}
@@ -83,6 +87,7 @@ def access_report(shop: Shop, customer_id: str, *, actor: str) -> dict[str, Any]
     CustomerNotFound
         If nothing is known.
     """
+    customer_id = owner_of(shop, customer_id)
     found = shop.privacy.about(customer_id)
     if not any(found.values()):
         raise CustomerNotFound(
@@ -116,15 +121,16 @@ def _change(
     shop: Shop, customer_id: str, action: str, actor: str, *, source: str, **flags: bool
 ) -> Restriction:
     """Set or lift one of both, and leave the other as it is."""
-    held = shop.privacy.restrictions([customer_id]).get(customer_id, Restriction())
-    now = shop.clock()
-    objected, restricted = held.objected_at, held.restricted_at
-    if "objected" in flags:
-        objected = (objected or now) if flags["objected"] else None
-    if "restricted" in flags:
-        restricted = (restricted or now) if flags["restricted"] else None
-    wanted = Restriction(objected, restricted, source)
     with shop.audit.together():
+        customer_id = owner_of(shop, customer_id)
+        held = shop.privacy.restrictions([customer_id]).get(customer_id, Restriction())
+        now = shop.clock()
+        objected, restricted = held.objected_at, held.restricted_at
+        if "objected" in flags:
+            objected = (objected or now) if flags["objected"] else None
+        if "restricted" in flags:
+            restricted = (restricted or now) if flags["restricted"] else None
+        wanted = Restriction(objected, restricted, source)
         shop.privacy.restrict([customer_id], wanted)
         record(shop, actor, action, subject=customer_id, **flags)
     return shop.privacy.restrictions([customer_id]).get(customer_id, Restriction())

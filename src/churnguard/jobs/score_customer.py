@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -48,7 +48,7 @@ def score(
     Returns
     -------
     list of Score
-        In the order of the ids.
+        In the order of the ids; of an id that was merged into a customer, the customer's.
 
     Raises
     ------
@@ -138,7 +138,25 @@ class CustomerScorer:
         }
         for customer_id in by_id.keys() ^ set(wanted):
             by_id[customer_id] = asked.without_events(customer_id)
+        by_id |= self._of_owners(by_id, champion, as_of=cutoff, explain=explain)
         return [by_id[customer_id] for customer_id in customer_ids]
+
+    def _of_owners(
+        self,
+        by_id: Mapping[str, Score],
+        champion: LoadedChampion,
+        *,
+        as_of: datetime,
+        explain: bool,
+    ) -> dict[str, Score]:
+        """Return, for ids that nobody has, the scores of the customers they were merged into."""
+        nobodys = [name for name, score in by_id.items() if score.status == "unknown"]
+        owners = self._shop.events.owners(nobodys) if nobodys else {}
+        if not owners:
+            return {}
+        ids = list(owners.values())
+        found = self.scores(champion, ids, as_of=as_of, explain=explain)
+        return dict(zip(owners, found, strict=True))
 
     def __call__(
         self,

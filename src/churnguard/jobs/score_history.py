@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from churnguard.errors import CustomerNotFound
+from churnguard.jobs.known_customer import known_customer
 from churnguard.jobs.ports import ScoreChange, Shop, Standing
 from churnguard.jobs.webhooks import paged
 
@@ -17,6 +17,8 @@ class ScoreHistory:
 
     Attributes
     ----------
+    customer_id : str
+        Who answers: another than was asked for where that id was merged into a customer.
     current : Standing or None
         Where the risk watch last saw the customer.
     changes : tuple of ScoreChange
@@ -27,6 +29,7 @@ class ScoreHistory:
         Empty on the last page.
     """
 
+    customer_id: str
     current: Standing | None
     changes: tuple[ScoreChange, ...]
     outcomes: tuple[Standing, ...]
@@ -46,16 +49,14 @@ def score_history(
         If the page size is negative or the token is not one that was handed out.
     """
     size, before = paged(page_size, page_token)
-    if not shop.events.has_customer(customer_id):
-        raise CustomerNotFound(
-            "There is no customer with this id.", hint="Ids are those of your own events."
-        )
+    customer_id = known_customer(shop, customer_id)
     if shop.watch.restricted([customer_id]):
-        return ScoreHistory(None, (), (), "")
+        return ScoreHistory(customer_id, None, (), (), "")
     found = shop.watch.changes(customer_id, limit=size + 1, before=before)
     token = str(found[size - 1][0]) if len(found) > size else ""
     outcomes = () if page_token else shop.watch.frozen(customer_id, limit=_MOST_FROZEN)
     return ScoreHistory(
+        customer_id=customer_id,
         current=shop.watch.standings([customer_id]).get(customer_id),
         changes=tuple(change for _, change in found[:size]),
         outcomes=tuple(outcomes),

@@ -52,7 +52,7 @@ class RawSent:
 
 @dataclass(frozen=True)
 class Sent:
-    """The same, read: canonical events or else signals."""
+    """The same, read: canonical events or else signals, of whom the id belongs to by now."""
 
     customer_id: str
     events: pa.Table | None = None
@@ -111,18 +111,20 @@ def read_sent(shop: Shop, catalogue: Catalogue, items: Sequence[RawSent]) -> lis
     refused: list[Refusal] = []
     sent = []
     known = frozenset(catalogue.names)
+    owners = shop.events.owners([item.customer_id for item in items])
     for number, item in enumerate(items):
+        owner = owners.get(item.customer_id, item.customer_id)
         if item.events is None:
             features = item.features or {}
-            sent.append(Sent(item.customer_id, features=features))
+            sent.append(Sent(owner, features=features))
             refused += [
                 Refusal((number, "features", name), "The model has no such signal.")
                 for name in features
                 if name not in known
             ]
         else:
-            events, wrong = _read_events(shop, item.customer_id, item.events)
-            sent.append(Sent(item.customer_id, events))
+            events, wrong = _read_events(shop, item, item.events, owner=owner)
+            sent.append(Sent(owner, events))
             refused += [Refusal((number, "events", *one.place), one.why) for one in wrong]
     if refused:
         raise SentRefused(refused)
@@ -130,19 +132,19 @@ def read_sent(shop: Shop, catalogue: Catalogue, items: Sequence[RawSent]) -> lis
 
 
 def _read_events(
-    shop: Shop, customer_id: str, rows: Sequence[Mapping[str, Any]]
+    shop: Shop, item: RawSent, rows: Sequence[Mapping[str, Any]], *, owner: str
 ) -> tuple[pa.Table, list[Refusal]]:
     """Return events as canonical ones, received when they occurred, and what is wrong with some."""
     foreign = [
         Refusal((number, "customer_id"), "The event is of another customer than its item.")
         for number, row in enumerate(rows)
-        if row.get("customer_id", customer_id) != customer_id
+        if row.get("customer_id", item.customer_id) not in (item.customer_id, owner)
     ]
     if foreign or not rows:
         return EVENT_SCHEMA.empty_table(), foreign
     names = dict.fromkeys(name for row in rows for name in row)
     columns = {name: [row.get(name) for row in rows] for name in names}
-    columns["customer_id"] = [customer_id] * len(rows)
+    columns["customer_id"] = [owner] * len(rows)
     for name in ("event", "occurred_at"):
         columns.setdefault(name, [None] * len(rows))
     chunk = Chunk("body", numbered_from(1, len(rows)), table_of(columns, len(rows)))

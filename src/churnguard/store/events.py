@@ -175,6 +175,11 @@ class SqlEventStore:
                 return True
             return customer_book.has(connection, customer_id)
 
+    def owners(self, customer_ids: Sequence[str]) -> Mapping[str, str]:
+        """Return, of those ids that were merged into a customer, into whom."""
+        with reading(self._engine) as connection:
+            return identity.resolve(connection, customer_ids)
+
     def history(self) -> pa.Table:
         """Return the whole log: the Parquet history and the store's tail."""
         return self._history.read()

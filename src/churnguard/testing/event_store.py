@@ -212,6 +212,10 @@ class FakeEventStore:
             row["customer_id"] == customer_id for row in self._events.values()
         )
 
+    def owners(self, customer_ids: Sequence[str]) -> Mapping[str, str]:
+        """Return, of those ids that were merged into a customer, into whom."""
+        return {name: self._aliases[name] for name in customer_ids if name in self._aliases}
+
     def history(self) -> pa.Table:
         """Return the whole log."""
         return _table(self._events.values())

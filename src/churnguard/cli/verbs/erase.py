@@ -28,10 +28,11 @@ def erase(
     from churnguard.bootstrap import open_shop
     from churnguard.clock import iso
     from churnguard.jobs.erase import erase as erase_person
+    from churnguard.jobs.known_customer import owner_of
 
     shop = open_shop(project)
     if not yes:
-        rows = shop.privacy.about(customer)
+        rows = shop.privacy.about(owner_of(shop, customer))
         say("Would be removed: " + (_counted(rows) or "nothing is stored of this customer") + ".")
         say("Say --yes to do it; there is no way back.")
         raise typer.Exit(2)

@@ -63,6 +63,9 @@ class EventStore(Protocol):
     def has_customer(self, customer_id: str) -> bool:
         """Tell whether the customer has an event or a row in the customer book."""
 
+    def owners(self, customer_ids: Sequence[str]) -> Mapping[str, str]:
+        """Return, of those ids that were merged into a customer, into whom."""
+
     def history(self) -> pa.Table:
         """Return the whole log (canonical): Parquet history plus the store's tail."""
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Form, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from churnguard.errors import AccessDenied, InvalidRequest
+from churnguard.jobs.known_customer import owner_of
 from churnguard.jobs.ports import AtRiskQuery, Outcome
 from churnguard.jobs.record_outcome import LONGEST_NOTE, record_outcome
 from churnguard.serving.desk.access import address_of, set_cookie
@@ -90,9 +91,13 @@ def get_customer(
     customer_id: Annotated[CustomerId, Path()],
     back: Annotated[str, Query(max_length=4000)] = "",
 ) -> Response:
-    """Show one customer."""
+    """Show one customer; an id that was merged into one leads there."""
     desk = _desk(request)
     visitor = desk.gate.visitor(request)
+    owner = owner_of(desk.door.shop, customer_id)
+    if owner != customer_id:
+        query = f"?{urlencode({'back': back})}" if back else ""
+        return RedirectResponse(f"{HOME}/customers/{quote(owner, safe='')}{query}", 303)
     page = customer_page(desk.door, desk.words(request), customer_id, back=back)
     return desk.show(request, page, visitor=visitor)
 

@@ -81,5 +81,5 @@ def post_identities(caller: Sender, body: LinksRequest) -> Json:
     already stays there and is told as a conflict.
     """
     links = [(link.alias_id, link.customer_id) for link in body.links]
-    told = merge_customers(caller.door.shop, links, source=f"api:{caller.key.key_id}")
+    told = merge_customers(caller.door.shop, links, actor=f"key:{caller.key.key_id}")
     return Json({"links": told})

@@ -47,7 +47,7 @@ def get_history(
     found = score_history(caller.door.shop, customer_id, page_size=page_size, page_token=page_token)
     return Json(
         {
-            "customer_id": customer_id,
+            "customer_id": found.customer_id,
             "current": _standing(found.current) if found.current else None,
             "changes": [_change(one) for one in found.changes],
             "outcomes": [_outcome(one) for one in found.outcomes],

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from churnguard.clock import iso
 from churnguard.jobs import privacy
 from churnguard.jobs.erase import erase
+from churnguard.jobs.known_customer import owner_of
 from churnguard.jobs.ports import Restriction
 from churnguard.serving.answers import Json
 from churnguard.serving.auth import Caller, requires
@@ -49,7 +50,7 @@ def post_objection(
         held = privacy.object_to_profiling(
             caller.door.shop, customer_id, objected=body.objected, actor=_actor(caller)
         )
-        return _told(customer_id, held)
+        return _told(caller, customer_id, held)
 
     return once.answer(caller, work)
 
@@ -69,7 +70,7 @@ def post_restriction(
         held = privacy.restrict(
             caller.door.shop, customer_id, restricted=body.restricted, actor=_actor(caller)
         )
-        return _told(customer_id, held)
+        return _told(caller, customer_id, held)
 
     return once.answer(caller, work)
 
@@ -109,8 +110,9 @@ def delete_subject(caller: Officer, customer_id: Subject) -> Json:
     )
 
 
-def _told(customer_id: str, held: Restriction) -> Json:
-    return Json({"customer_id": customer_id} | privacy.told(held))
+def _told(caller: Caller, customer_id: str, held: Restriction) -> Json:
+    owner = owner_of(caller.door.shop, customer_id)
+    return Json({"customer_id": owner} | privacy.told(held))
 
 
 def _actor(caller: Caller) -> str:

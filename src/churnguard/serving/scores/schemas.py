@@ -123,7 +123,9 @@ class ScoreAnswer(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
-    customer_id: str
+    customer_id: str = Field(
+        description="Who answers: of an id that was merged into a customer, that customer."
+    )
     status: Literal["scored", "abstained", "objected", "restricted", "unknown"]
     status_reason: str | None = Field(description="Why there is no number, as a code.")
     churn_risk: float | None = Field(
