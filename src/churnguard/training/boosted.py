@@ -2,7 +2,8 @@
 
 The average is made by dividing leaf values, so one ordinary LightGBM model gives the mean margin,
 and its contributions stay exact. The trees may start from a churn probability that one signal
-already is (BG/NBD's, say) and correct it; that signal's log-odds are then an exact part as well.
+already is (BG/NBD's, say) and correct it; that signal's log-odds, times how far they are to be
+believed (a logistic regression's slope), are then an exact part as well.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from scipy import special
 
 from churnguard.errors import BundleMismatch
 from churnguard.training.dataset import Dataset
+from churnguard.training.linear import logistic
 from churnguard.training.recipe import Recipe
 from churnguard.training.scorers import cutoff_levels
 
@@ -44,12 +46,15 @@ class BoostedScorer:
         Column whose value is a churn probability to start from.
     start_base : float
         Log-odds of that probability where it is missing, and what the base already holds of it.
+    start_slope : float
+        What those log-odds are multiplied by.
     """
 
     booster: Any
     text: str
     start: int | None
     start_base: float
+    start_slope: float = 1.0
 
     def margins(self, X: Floats) -> Floats:
         """Return raw log-odds, shape (n,)."""
@@ -64,8 +69,9 @@ class BoostedScorer:
             return np.zeros((0, X.shape[1] + 1))
         parts = np.array(self.booster.predict(X, pred_contrib=True, num_threads=1))
         if self.start is not None:
-            parts[:, self.start] += self._start(X) - self.start_base
-            parts[:, -1] += self.start_base
+            base = self.start_slope * self.start_base
+            parts[:, self.start] += self._start(X) - base
+            parts[:, -1] += base
         return parts
 
     def save(self, folder: Path) -> Mapping[str, Any]:
@@ -78,12 +84,13 @@ class BoostedScorer:
             "file": MODEL_FILE,
             "start": self.start,
             "start_base": self.start_base,
+            "start_slope": self.start_slope,
         }
 
     def _start(self, X: Floats) -> Floats:
         if self.start is None:
             return np.zeros(len(X))
-        return start_margins(X[:, self.start], missing=self.start_base)
+        return self.start_slope * start_margins(X[:, self.start], missing=self.start_base)
 
 
 def start_margins(risk: Floats, *, missing: float) -> Floats:
@@ -111,9 +118,11 @@ def fit_boosted(
         more are slower, and the trees would depend on how many there are.
     """
     start, base = _start_of(dataset, recipe)
-    init = np.zeros(len(dataset))
+    init, slope = np.zeros(len(dataset)), 1.0
     if start is not None:
         init = start_margins(dataset.X[:, start], missing=base)
+        slope = believed(init, dataset)
+        init = slope * init
     X, level = _withheld(dataset, recipe), cutoff_levels(dataset, init)
 
     def grow(seed: int) -> str:
@@ -121,7 +130,8 @@ def fit_boosted(
 
     numbers = range(recipe.seed, recipe.seed + (seeds or recipe.boosted.seeds))
     with ThreadPoolExecutor(threads) as pool:
-        return _from_text(average(list(pool.map(grow, numbers))), start, base)
+        text = average(list(pool.map(grow, numbers)))
+    return _from_text(text, start, base, slope)
 
 
 def _grow(
@@ -146,7 +156,8 @@ def load_boosted(folder: Path, values: Mapping[str, Any], names: Sequence[str]) 
     """
     text = (folder / str(values["file"])).read_text(encoding="utf-8")
     start = None if values["start"] is None else int(values["start"])
-    scorer = _from_text(text, start, float(values["start_base"]))
+    slope = float(values.get("start_slope", 1.0))
+    scorer = _from_text(text, start, float(values["start_base"]), slope)
     if scorer.booster.feature_name() != list(names):
         raise BundleMismatch("The bundle's trees were made for other columns than it names.")
     return scorer
@@ -195,10 +206,20 @@ def _divided(tree: str, count: int) -> str:
     return re.sub(r"^((?:leaf|internal)_value=)(.*)$", divide, tree, flags=re.MULTILINE)
 
 
-def _from_text(text: str, start: int | None, base: float) -> BoostedScorer:
+def _from_text(text: str, start: int | None, base: float, slope: float) -> BoostedScorer:
     import lightgbm
 
-    return BoostedScorer(lightgbm.Booster(model_str=text), text, start, base)
+    return BoostedScorer(lightgbm.Booster(model_str=text), text, start, base, slope)
+
+
+def believed(start: Floats, dataset: Dataset) -> float:
+    """Return the slope of the outcome on some log-odds, each cutoff having its own level.
+
+    Between 0 and 1: a start that exaggerates is taken for as much as it tells, and trees need not
+    take back what they were made to begin with.
+    """
+    weights, _ = logistic(dataset, start[:, None], strength=1.0)
+    return float(np.clip(weights[0], 0.0, 1.0))
 
 
 def _start_of(dataset: Dataset, recipe: Recipe) -> tuple[int | None, float]:

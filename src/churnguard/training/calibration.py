@@ -186,6 +186,24 @@ def _widths(recipe: CalibrationRecipe, *, oldest: float, until: float) -> Calibr
     return replace(recipe, season_sd=0.0, drift_sd=math.hypot(recipe.season_sd, recipe.drift_sd))
 
 
+def memory(cutoffs: NDArray[np.int64], *, half_life_days: float) -> Floats:
+    """Return how much each row says about now: 1 at the newest cutoff, half as much before.
+
+    Parameters
+    ----------
+    cutoffs : ndarray of int64, shape (n,)
+        Microseconds UTC.
+    half_life_days : float
+        After how many days it is half as much.
+
+    Examples
+    --------
+    >>> memory(np.array([0, 90 * DAY_US]), half_life_days=90.0).tolist()
+    [0.5, 1.0]
+    """
+    return np.asarray(np.exp2((cutoffs - cutoffs.max()) / (half_life_days * DAY_US)))
+
+
 def _slope(raw: Floats, dataset: Dataset, *, half_life_days: float) -> float:
     """Return the slope of the outcome on the margin with a level of its own for each cutoff.
 
@@ -193,17 +211,17 @@ def _slope(raw: Floats, dataset: Dataset, *, half_life_days: float) -> float:
     Newer cutoffs weigh more: as a shop's history grows, margins tell more.
     """
     cutoffs, places = np.unique(dataset.cutoffs, return_inverse=True)
-    memory = np.exp2((cutoffs - cutoffs[-1]) / (half_life_days * DAY_US))[places]
+    kept = memory(dataset.cutoffs, half_life_days=half_life_days)
     rows = [np.flatnonzero(places == place) for place in range(len(cutoffs))]
     log_slope = 0.0
     for _ in range(50):
         slope = math.exp(log_slope)
         levels = np.array([level(slope * raw[mine], dataset.y[mine]) for mine in rows])
         fitted = special.expit(slope * raw + levels[places])
-        weight = memory * fitted * (1 - fitted)
+        weight = kept * fitted * (1 - fitted)
         middles = np.bincount(places, weight * raw) / np.maximum(np.bincount(places, weight), 1e-9)
         centered = raw - middles[places]
-        error = memory * (dataset.y - fitted)
+        error = kept * (dataset.y - fitted)
         gradient = slope * float(error @ centered) - log_slope / _SLOPE_PRIOR_SD**2
         hessian = slope**2 * float(weight @ centered**2) + 1 / _SLOPE_PRIOR_SD**2
         step = max(-0.5, min(0.5, gradient / hessian))

@@ -20,7 +20,7 @@ from scipy import optimize, special
 
 from churnguard.errors import RecipeError
 from churnguard.training.blend import BlendScorer
-from churnguard.training.calibration import calibrate
+from churnguard.training.calibration import calibrate, memory
 from churnguard.training.crossfit import cross_fit
 from churnguard.training.dataset import Dataset
 from churnguard.training.metrics import row_log_loss
@@ -33,6 +33,7 @@ AUTO = "auto"
 SIMPLE = ("rhythm", "btyd")
 """Learners of one or two numbers: with the last that is not clearly worse than those before it all
 others are compared."""
+TREES = "boosted"
 FIRST = (*SIMPLE, "linear")
 """Learners that share the say where there is little evidence: few customers can carry them."""
 
@@ -45,6 +46,7 @@ WORDS: Mapping[str, str] = {
 """What a person calls each kind of learner."""
 
 _LEAST_WEIGHT = 0.02
+_MOST_ASKED = 100_000
 _LARGEST_WEIGHT = 3.0
 
 
@@ -93,6 +95,9 @@ class Choice:
         What they were judged on.
     passed_over : mapping of str to str
         Learners that could not be fitted, and why.
+    free : bool
+        Whether trees start from nothing although the recipe names a start: of late they told
+        unseen customers apart better so, by more than the noise.
     """
 
     simple: str
@@ -102,6 +107,7 @@ class Choice:
     rows: int
     customers: int
     passed_over: Mapping[str, str] = field(default_factory=dict)
+    free: bool = False
 
     @property
     def weights(self) -> Mapping[str, float]:
@@ -134,6 +140,7 @@ class Choice:
             f"learner by evidence: {said}. Log loss {self.log_loss:.4f} on {self.customers:,} "
             f"customers that it had not seen; the mean rate has {self.mean_rate_log_loss:.4f}"
             + (f"; against {WORDS[self.simple]}: {against}" if against else "")
+            + ("; trees start from nothing" if self.free else "")
         )
 
 
@@ -166,6 +173,7 @@ def choose(
         If none of the learners can be fitted to these rows.
     """
     margins, slopes, passed_over = _judged(known, recipe, until_us=until_us, threads=threads)
+    free = _freed(margins, slopes, known, recipe, until_us=until_us, threads=threads)
     kinds = list(margins)
     losses = {kind: _losses(known, margins[kind]) for kind in kinds}
     simple = _simple(losses, known)
@@ -192,6 +200,7 @@ def choose(
         rows=len(known),
         customers=len(np.unique(known.customer_ids)),
         passed_over=passed_over,
+        free=free,
     )
     return choice, blended
 
@@ -219,6 +228,7 @@ def fit_chosen(
     threads : int
         Parts fitted at the same time; the result does not depend on it.
     """
+    recipe = _without_start(recipe) if choice.free else recipe
     return BlendScorer(
         tuple(
             (
@@ -252,6 +262,39 @@ def _judged(
             hint="Name others under [choice] kinds.",
         )
     return margins, slopes, passed_over
+
+
+def _freed(
+    margins: dict[str, Floats],
+    slopes: dict[str, float],
+    known: Dataset,
+    recipe: Recipe,
+    *,
+    until_us: int,
+    threads: int,
+) -> bool:
+    """Put trees that start from nothing in the place of the others if they are clearly better.
+
+    Where the lifetime model is far off, trees spend themselves on taking back what they start with;
+    newer cutoffs weigh more, for it goes wrong as a cohort ages. Many rows outgrow any start, and
+    asking would double what they cost, so they are not asked.
+    """
+    if TREES not in margins or recipe.signals.start not in known.names or len(known) > _MOST_ASKED:
+        return False
+    freed = replace(_without_start(recipe), kind=TREES)
+    raw = cross_fit(known, freed, threads=threads)
+    slope = calibrate(raw, known, recipe, until_us=until_us).slope
+    less = _losses(known, margins[TREES]) - _losses(known, slope * raw)
+    weights = memory(known.cutoffs, half_life_days=recipe.calibration.slope_half_life_days)
+    better, noise = _compared(weights / weights.mean() * less, known)
+    if better <= noise:
+        return False
+    margins[TREES], slopes[TREES] = slope * raw, slope
+    return True
+
+
+def _without_start(recipe: Recipe) -> Recipe:
+    return replace(recipe, signals=replace(recipe.signals, start=""))
 
 
 def _kinds(recipe: Recipe) -> list[str]:

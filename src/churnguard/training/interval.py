@@ -10,7 +10,8 @@ holds aggregates of at least 20 customers, never rows.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -52,16 +53,21 @@ class IntervalTable:
 
         Monotone in the margin, and never without the risk itself.
         """
-        low = special.expit(_follow(margins, self.margins, self.low))
-        high = special.expit(_follow(margins, self.margins, self.high))
+        at, bounds = self._table
+        low, high = special.expit(_follow(margins, at, bounds))
         risk = special.expit(margins)
         return np.column_stack([np.minimum(low, risk), np.maximum(high, risk)])
 
+    @cached_property
+    def _table(self) -> tuple[Floats, Floats]:
+        return np.array(self.margins), np.array([self.low, self.high])
+
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values."""
+        values = {of.name: getattr(self, of.name) for of in fields(self)}
         return {
             name: list(value) if isinstance(value, tuple) else value
-            for name, value in self.__dict__.items()
+            for name, value in values.items()
         }
 
     @classmethod
@@ -186,13 +192,13 @@ def _bins(margins: Floats, dataset: Dataset, recipe: IntervalRecipe) -> list[NDA
     return [order]
 
 
-def _follow(margins: Floats, at: tuple[float, ...], bound: tuple[float, ...]) -> Floats:
-    """Return a bound at each margin: linear between the table's margins, parallel outside."""
-    x, y = np.array(at), np.array(bound)
-    inside = np.clip(margins, x[0], x[-1])
-    place = np.clip(np.searchsorted(x, inside, side="right") - 1, 0, max(len(x) - 2, 0))
-    if len(x) == 1:
-        return np.asarray(y[0] + (margins - x[0]))
-    width = np.maximum(x[place + 1] - x[place], 1e-12)
-    share = np.clip((inside - x[place]) / width, 0.0, 1.0)
-    return np.asarray(y[place] + (y[place + 1] - y[place]) * share + (margins - inside))
+def _follow(margins: Floats, at: Floats, bounds: Floats) -> Floats:
+    """Return bounds at each margin: linear between the table's margins, parallel outside."""
+    inside = np.minimum(np.maximum(margins, at[0]), at[-1])
+    if len(at) == 1:
+        return np.asarray(bounds[:, :1] + (margins - at[0]))
+    place = np.minimum(np.maximum(at.searchsorted(inside, side="right") - 1, 0), len(at) - 2)
+    width = np.maximum(at[place + 1] - at[place], 1e-12)
+    share = np.minimum(np.maximum((inside - at[place]) / width, 0.0), 1.0)
+    left, right = bounds[:, place], bounds[:, place + 1]
+    return np.asarray(left + (right - left) * share + (margins - inside))

@@ -152,7 +152,7 @@ def fit_linear(
     spreads = np.sqrt(np.where(known, (values - middles) ** 2, 0.0).sum(axis=0) / count)
     spreads[spreads < 1e-9] = 1.0
     scaled = np.where(known, (values - middles) / spreads, 0.0)
-    weights, intercept = _logistic(dataset, scaled, strength=recipe.linear.strength)
+    weights, intercept = logistic(dataset, scaled, strength=recipe.linear.strength)
     return LinearScorer(
         columns=tuple(columns),
         middles=tuple(middles.tolist()),
@@ -225,8 +225,25 @@ def _columns(dataset: Dataset, recipe: Recipe) -> list[int]:
     return places
 
 
-def _logistic(dataset: Dataset, scaled: Floats, *, strength: float) -> tuple[Floats, float]:
-    """Return weights and intercept of a logistic regression with one free level a cutoff."""
+def logistic(dataset: Dataset, scaled: Floats, *, strength: float) -> tuple[Floats, float]:
+    """Return weights and intercept of a logistic regression with one free level a cutoff.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Outcomes and cutoffs.
+    scaled : ndarray of float64, shape (n, p)
+        Columns, in the rows' order; nothing missing.
+    strength : float
+        Inverse of the pull to 0.
+
+    Returns
+    -------
+    ndarray of float64, shape (p,)
+        Weights.
+    float
+        The levels' mean over the rows.
+    """
     from sklearn.linear_model import LogisticRegression
 
     cutoffs, places = np.unique(dataset.cutoffs, return_inverse=True)

@@ -38,8 +38,10 @@ def test_richer_learners_get_a_say_where_they_are_better(found):
 
 
 def test_trees_get_no_say_where_there_is_nothing_to_learn(make_dataset, quick):
-    """With labels that no signal tells, evidence for trees is luck and moves little; those that
-    few customers can carry keep what they had."""
+    """With labels that no signal tells, evidence for trees is luck and moves little.
+
+    Those that few customers can carry keep what they had.
+    """
     data = make_dataset(customers=50, cutoffs=6)
     rng = np.random.default_rng(5)
     blind = replace(data, y=(rng.random(len(data)) < 0.5).astype(np.int8))
@@ -54,6 +56,20 @@ def test_more_customers_move_the_weights_further(make_dataset, quick):
         return sum(abs(weights.get(kind, 0.0) - 1 / 3) for kind in FIRST)
 
     assert moved(400) > moved(40) + 0.1
+
+
+def test_trees_are_freed_from_a_start_that_leads_astray(make_dataset, quick):
+    """A start that told much and is turned round at the newest cutoffs is given up."""
+    data = make_dataset(customers=400, cutoffs=6)
+    astray = data.X.copy()
+    place = data.names.index(quick.signals.start)
+    turned = data.cutoffs > np.unique(data.cutoffs)[3]
+    astray[:, place] = np.where(data.y.astype(bool) ^ turned, 0.9, 0.1)
+    assert not chosen(data, quick).free
+    choice = chosen(replace(data, X=astray), quick)
+    assert choice.free
+    assert "trees start from nothing" in choice.to_text()
+    assert Choice.from_dict(choice.to_dict()) == choice
 
 
 def test_the_margin_is_the_sum_of_its_parts(found, dataset, quick):
