@@ -60,7 +60,7 @@ def measure(shop: ServedShop, seconds: float, *, mlflow: bool) -> dict[str, Any]
         body = Target(url, in_the_body(shop), pid)
         stored = Target(url, stored_events(shop), pid)
         for target in (body, stored):
-            target.closed(2, 3 + len(target.requests) / 200)  # everything is seen once
+            target.once()
         figures |= closed("features in the body", body, seconds)
         figures |= closed("stored events, kept timelines", stored, seconds)
         capacity = figures[f"stored events, kept timelines, {MANY}"]["per_second"]
@@ -70,13 +70,13 @@ def measure(shop: ServedShop, seconds: float, *, mlflow: bool) -> dict[str, Any]
         say("ours", figures)
     with servers.ours(shop.root, **WITHOUT_QUOTA, timelines_mb=0) as (url, pid):
         cold = Target(url, stored_events(shop), pid)
-        cold.closed(2, 3)
+        cold.once()
         figures |= closed("stored events, read each time", cold, seconds)
         say("without kept timelines", figures)
     if mlflow:
         with servers.mlflow_serving(shop.root, shop.model, shop.version) as (url, pid):
             theirs = Target(url, for_mlflow(shop), pid)
-            theirs.closed(2, 3)
+            theirs.once()
             figures |= closed("mlflow models serve", theirs, seconds)
         figures["times mlflow's"] = ratios(figures, "per_second")
         figures["processor time, mlflow's over ours"] = ratios(figures, "cpu_ms")

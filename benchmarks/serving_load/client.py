@@ -12,8 +12,9 @@ import json
 import sys
 import time
 from collections import Counter, deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -84,14 +85,18 @@ async def connected(plan: dict[str, Any]) -> Connection:
 
 
 async def closed_loop(plan: dict[str, Any], requests: list[bytes]) -> Tally:
-    """Keep every connection busy for so many seconds."""
-    tally, turns = Tally(), count()
+    """Keep every connection busy for so many seconds, or until all was asked once."""
+    tally = Tally()
+    turns: Iterator[bytes] = iter(requests) if plan["once"] else cycle(requests)
     end = time.perf_counter() + plan["seconds"]
 
     async def keep_asking() -> None:
         connection = await connected(plan)
         while (begun := time.perf_counter()) < end:
-            status = await connection.ask(requests[next(turns) % len(requests)])
+            request = next(turns, None)
+            if request is None:
+                return
+            status = await connection.ask(request)
             tally.add(status, time.perf_counter() - begun)
             if status == 0:
                 connection = await connected(plan)

@@ -38,11 +38,15 @@ class Target:
 
     def closed(self, connections: int, seconds: float) -> dict[str, Any]:
         """Return throughput and latencies with every connection kept busy."""
-        return self._run(connections=connections, seconds=seconds, rate=0)
+        return self._run(connections=connections, seconds=seconds, rate=0, once=False)
+
+    def once(self) -> dict[str, Any]:
+        """Ask everything once, two requests at a time; it may take two minutes."""
+        return self._run(connections=2, seconds=120.0, rate=0, once=True)
 
     def open(self, rate: float, connections: int, seconds: float) -> dict[str, Any]:
         """Return latencies where requests are due at fixed times."""
-        return self._run(connections=connections, seconds=seconds, rate=rate)
+        return self._run(connections=connections, seconds=seconds, rate=rate, once=False)
 
     def _run(self, **plan: float) -> dict[str, Any]:
         place, before = urlsplit(self.url), processor_seconds(self.session)

@@ -72,7 +72,7 @@ def test_rules_answer_as_plain_logic_does(rule, table):
     for place in range(len(table)):
         row = table.row(place)
         expected = oracle(rule, row)
-        assert holds[place] == (expected is True)
+        assert holds[place] == rule.holds_for(table.signals_of(place)) == (expected is True)
         assert (rule.why_not(row) == "") == (expected is True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,6 +40,7 @@ class ScoringContexts:
         self._shop = shop
         self._layout = Layout(shop.root)
         self._kept: tuple[LoadedChampion, int, ScoringContext] | None = None
+        self._last: tuple[ScoringContext, tuple[Any, ...], ScoringContext] | None = None
 
     def at(
         self,
@@ -67,9 +69,14 @@ class ScoringContexts:
             self._kept = kept = (champion, changed, self._lasting(champion, changed))
         population = champion.bundle.population
         used = population.name_at(to_us(as_of)) if population is not None else None
-        return kept[2].at(
-            model_name=champion.named(used), data_through=data_through, degraded=degraded
-        )
+        told = (used, data_through, degraded)
+        last = self._last
+        if last is None or last[0] is not kept[2] or last[1] != told:
+            context = kept[2].at(
+                model_name=champion.named(used), data_through=data_through, degraded=degraded
+            )
+            self._last = last = (kept[2], told, context)
+        return last[2]
 
     def _lasting(self, champion: LoadedChampion, changed: int) -> ScoringContext:
         settings, facts = self._shop.settings, champion.bundle.facts

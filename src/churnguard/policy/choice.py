@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churnguard.policy.playbook import Action, Playbook
-from churnguard.policy.rules import SignalTable
+from churnguard.policy.rules import Signals, SignalTable
 
 
 @dataclass(frozen=True)
@@ -129,10 +129,11 @@ def _choose_for_one(
     )
     costs = cost + given * ((1.0 - risks) * values)
     gains = prevented_churn(risks, prevents) * values - costs
+    signals = table.signals_of(0)
     for place in np.argsort(-gains, kind="stable").tolist():
         if not gains[place] > 0.0:
             break
-        if eligible(actions[place + 1], table, contact)[0]:
+        if _is_eligible(actions[place + 1], signals, contact):
             return Choices(
                 actions, np.array([place + 1]), gains[place : place + 1], costs[place : place + 1]
             )
@@ -189,6 +190,17 @@ def eligible(action: Action, table: SignalTable, contact: Contact) -> NDArray[np
         if may[row] and _rest_days(action, taken, contact.as_of) > 0:
             may[row] = False
     return may
+
+
+def _is_eligible(action: Action, signals: Signals, contact: Contact) -> bool:
+    """Tell as :func:`eligible` does, where there is one customer."""
+    if action.consent != "none":
+        consent = contact.consent.get(action.consent)
+        if consent is None or not consent[0]:
+            return False
+    if not action.when.holds_for(signals):
+        return False
+    return _rest_days(action, contact.last_actions.get(0, {}), contact.as_of) <= 0
 
 
 def why_not_eligible(

@@ -47,6 +47,10 @@ _SIGNS: Mapping[str, tuple[Callable[[Any, Any], Any], str]] = {
 """How each sign is decided (for NaN it never holds) and how it is said."""
 
 
+Signals = Callable[[str], float | None]
+"""One customer's signals by name: NaN is missing, None what the catalogue does not have."""
+
+
 @dataclass(frozen=True)
 class SignalTable:
     """Signals by name: what a rule may look at.
@@ -85,6 +89,16 @@ class SignalTable:
         """Return one customer's signals by name."""
         return dict(zip(self.columns, self.values[place].tolist(), strict=True))
 
+    def signals_of(self, place: int) -> Signals:
+        """Return how one customer's signals are looked up."""
+        values, columns = self.values[place].tolist(), self.columns
+
+        def signal(name: str) -> float | None:
+            position = columns.get(name)
+            return None if position is None else values[position]
+
+        return signal
+
     def rows(self, chosen: NDArray[Any]) -> SignalTable:
         """Return the table of some rows (a mask or positions)."""
         return SignalTable(self.values[chosen], self.columns)
@@ -99,6 +113,9 @@ class Rule(Protocol):
 
     def holds(self, table: SignalTable) -> NDArray[np.bool_]:
         """Tell for whom the rule holds; for whom it is not known, it does not."""
+
+    def holds_for(self, signal: Signals) -> bool:
+        """Tell whether the rule holds for one customer: as :meth:`holds`, without arrays."""
 
     def why_not(self, values: Mapping[str, float]) -> str:
         """Say in words why the rule does not hold for one customer; empty when it does.
@@ -142,6 +159,13 @@ class Comparison:
             return np.zeros(len(table), dtype=bool)
         found: NDArray[np.bool_] = _SIGNS[self.sign][0](left, right)
         return found
+
+    def holds_for(self, signal: Signals) -> bool:
+        """Tell whether the rule holds for one customer."""
+        left, right = signal(self.signal), self._right(signal)
+        if left is None or right is None:
+            return False
+        return bool(_SIGNS[self.sign][0](left, right))
 
     def why_not(self, values: Mapping[str, float]) -> str:
         """Say in words why the rule does not hold for one customer."""
@@ -194,6 +218,11 @@ class Presence:
         missing = np.ones(len(table), dtype=bool) if column is None else np.isnan(column)
         return missing if self.missing else ~missing
 
+    def holds_for(self, signal: Signals) -> bool:
+        """Tell whether the rule holds for one customer."""
+        value = signal(self.signal)
+        return (value is None or math.isnan(value)) is self.missing
+
     def why_not(self, values: Mapping[str, float]) -> str:
         """Say in words why the rule does not hold for one customer."""
         unknown = _why_unknown(self.signal, values)
@@ -229,6 +258,10 @@ class AllOf:
                 break
         return found
 
+    def holds_for(self, signal: Signals) -> bool:
+        """Tell whether the rule holds for one customer."""
+        return all(part.holds_for(signal) for part in self.parts)
+
     def why_not(self, values: Mapping[str, float]) -> str:
         """Say in words why the rule does not hold for one customer."""
         return "; ".join(why for part in self.parts if (why := part.why_not(values)))
@@ -254,6 +287,10 @@ class AnyOf:
         if not self.parts:
             return np.zeros(len(table), dtype=bool)
         return reduce(operator.or_, (part.holds(table) for part in self.parts))
+
+    def holds_for(self, signal: Signals) -> bool:
+        """Tell whether the rule holds for one customer."""
+        return any(part.holds_for(signal) for part in self.parts)
 
     def why_not(self, values: Mapping[str, float]) -> str:
         """Say in words why the rule does not hold for one customer."""

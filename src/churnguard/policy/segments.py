@@ -130,8 +130,14 @@ def segments(
     >>> segments(SignalTable.of(values, names), shop_mean_spend=100.0, look_back_days=365)
     ['new', 'one_time', 'at_risk']
     """
-    found = np.full(len(table), -1)
     rules = _rules(max(shop_mean_spend, 0.0), look_back_days)
+    if len(table) == 1:
+        signals = table.signals_of(0)
+        ours = (
+            one.code for one, rule in zip(SEGMENTS, rules, strict=True) if rule.holds_for(signals)
+        )
+        return [next(ours, None)]
+    found = np.full(len(table), -1)
     for place in reversed(range(len(rules))):
         found[rules[place].holds(table)] = place
     codes: list[str | None] = [*(segment.code for segment in SEGMENTS), None]

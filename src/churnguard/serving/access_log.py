@@ -6,7 +6,6 @@ bodies nor addresses. An error that nobody foresaw ends here, as a problem witho
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import time
@@ -14,7 +13,7 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from starlette.datastructures import Headers, MutableHeaders
+import orjson
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -54,7 +53,10 @@ class AccessLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+                message["headers"] = [
+                    *(one for one in message["headers"] if one[0] != b"x-request-id"),
+                    (b"x-request-id", request_id.encode()),
+                ]
             await send(message)
 
         try:
@@ -84,8 +86,11 @@ class AccessLog:
 
 def _request_id(scope: Scope) -> str:
     """Return the caller's own id for the request if it is sound, else a new one."""
-    given = Headers(scope=scope).get("x-request-id", "")
-    return given if _SOUND_ID.fullmatch(given) else uuid.uuid4().hex
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            given: str = value.decode("latin-1")
+            return given if _SOUND_ID.fullmatch(given) else uuid.uuid4().hex
+    return uuid.uuid4().hex
 
 
 class JsonLines(logging.Formatter):
@@ -94,7 +99,7 @@ class JsonLines(logging.Formatter):
     Examples
     --------
     >>> record = logging.LogRecord("churnguard", logging.INFO, "", 0, "ready", None, None)
-    >>> json.loads(JsonLines().format(record))["event"]
+    >>> orjson.loads(JsonLines().format(record))["event"]
     'ready'
     """
 
@@ -103,7 +108,7 @@ class JsonLines(logging.Formatter):
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line = {"at": at, "level": record.levelname, "logger": record.name}
         line |= {"event": record.getMessage(), **getattr(record, "facts", {})}
-        return json.dumps(line, ensure_ascii=False)
+        return orjson.dumps(line, default=str).decode()
 
 
 def log_json_lines(level: int = logging.INFO) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # Pages bring no script at all, so none may run; forms go to ourselves only.
@@ -24,6 +23,9 @@ SECURITY_HEADERS = {
 }
 """Name -> value; an answer that sets one itself keeps its own."""
 
+ENCODED = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
+"""The same as they are sent."""
+
 
 class SecurityHeaders:
     """Add :data:`SECURITY_HEADERS`, and what a request was told of its quota, to every answer."""
@@ -36,11 +38,13 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in scope.get("churnguard.headers", {}).items():
-                    headers[name] = value
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
+                own = scope.get("churnguard.headers", {})
+                told = [(name.lower().encode(), value.encode()) for name, value in own.items()]
+                replaced = {name for name, _ in told}
+                headers = [one for one in message["headers"] if one[0] not in replaced] + told
+                there = {name for name, _ in headers}
+                headers += [one for one in ENCODED if one[0] not in there]
+                message["headers"] = headers
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
