@@ -10,7 +10,7 @@ from pathlib import Path
 from churnguard.errors import ProjectError
 from churnguard.project.layout import Layout
 from churnguard.project.settings import read_secret
-from churnguard.project.template import write_secret
+from churnguard.project.template import write_secret_once
 
 
 def signing_key(layout: Layout, environ: Mapping[str, str] = os.environ) -> str:
@@ -92,5 +92,5 @@ def _own_key(name: str, file: Path, environ: Mapping[str, str]) -> bytes:
     if key:
         return key.encode()
     if not file.is_file():
-        write_secret(file, secrets.token_hex(32))
+        write_secret_once(file, secrets.token_hex(32))
     return file.read_text(encoding="utf-8").encode()
