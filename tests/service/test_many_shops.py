@@ -8,6 +8,7 @@ import pytest
 
 from churnguard.errors import ProjectError, StoreUnavailable
 from churnguard.project.settings import Settings
+from churnguard.serving.failed_tries import FREE_TRIES
 from churnguard.serving.many_shops import session_key_of
 from churnguard.serving.shop_app import app_for_many
 from churnguard.testing import NOON, build_score, fake_shop
@@ -85,6 +86,54 @@ def test_every_shop_is_asked_in_the_same_way(client, keys, shops, monkeypatch):
         counts.append(list(asked))
     assert counts[0] == counts[1]
     assert counts[0][:3] == ["Almonds", "Bread", "Candles"]
+
+
+@pytest.fixture
+def look_ups(shops, monkeypatch):
+    """Every look-up of a key in a shop's store."""
+    seen = []
+    for shop in shops:
+        real = shop.keys.verify
+
+        def verify(text, *, now, real=real, name=shop.settings.name):
+            seen.append(name)
+            return real(text, now=now)
+
+        monkeypatch.setattr(shop.keys, "verify", verify)
+    return seen
+
+
+def test_a_flood_of_wrong_keys_costs_few_look_ups_and_locks_no_good_key_out(client, keys, look_ups):
+    """After the free tries nothing is looked up for a wrong key, in no shop, until the wait ends.
+
+    Good keys that were used lately are looked at all the same, from the same address.
+    """
+    for key in keys:
+        assert client.as_key(key).get("/v1/at-risk").status_code == 200
+    look_ups.clear()
+    told = [
+        client.as_key(f"cg_live_{number:04x}_{'0' * 64}").get("/v1/at-risk").status_code
+        for number in range(200)
+    ]
+    assert told[: FREE_TRIES + 1] == [401] * (FREE_TRIES + 1)
+    waited = told.count(429)
+    assert waited > 150
+    assert len(look_ups) <= (200 - waited) * (len(keys) + 1)
+    for app in client.app.apps:
+        app.state.keys._trusted.clear()  # as after two seconds
+    look_ups.clear()
+    assert [at_risk(client.as_key(key)) for key in keys] == [["A1"], ["B1"], ["K1"]]
+    assert len(look_ups) == 2 * len(keys), "a good key is looked up where it was good, and there"
+
+
+def test_wrong_keys_at_the_sign_in_form_count_with_the_others(client, look_ups):
+    headers = {"Origin": "http://localhost:8000"}
+    for _ in range(FREE_TRIES + 1):
+        client.as_key("cg_live_0000_x").get("/v1/at-risk")
+    look_ups.clear()
+    answer = client.post("/desk/sign-in", data={"key": "cg_live_0001_x"}, headers=headers)
+    assert answer.status_code == 429
+    assert look_ups == []
 
 
 def test_a_shop_whose_store_is_away_does_not_take_the_others_along(

@@ -116,6 +116,16 @@ class KeyRing:
         self._lately: dict[bytes, float] = {}
         self._used: dict[str, datetime] = {}
 
+    def share(self, tries: FailedTries) -> None:
+        """Count wrong keys together with other rings, from now on."""
+        self._tries = tries
+
+    def wait(self, text: str, *, address: str = "") -> int:
+        """Return for how many seconds a key would be refused unseen; 0: it would be looked at."""
+        if self._lately.get(_digest(text), 0.0) > self._monotonic():
+            return 0
+        return self._tries.wait(_tried(text, address))
+
     def trusted(self, text: str) -> ApiKey | None:
         """Return the key if it was found good a moment ago; never touches the store."""
         found = self._trusted.get(_digest(text))
@@ -139,11 +149,10 @@ class KeyRing:
             If too many wrong ones were sent from there or for that key; whether this one is right
             is not looked at, unless it was right lately.
         """
+        wait = self.wait(text, address=address)
+        if wait:
+            raise TooManyTries(wait)
         digest, names = _digest(text), _tried(text, address)
-        if self._lately.get(digest, 0.0) <= self._monotonic():
-            wait = self._tries.wait(names)
-            if wait:
-                raise TooManyTries(wait)
         key = self._shop.keys.verify(text, now=self._shop.clock())
         if key is None:
             self._lately.pop(digest, None)

@@ -26,6 +26,7 @@ from churnguard.serving.auth import KeyRing
 from churnguard.serving.desk.desk import share_desk
 from churnguard.serving.desk.sessions import SESSION_COOKIE
 from churnguard.serving.door import Door
+from churnguard.serving.failed_tries import FailedTries
 from churnguard.serving.health.endpoints import missing_of, not_ready
 from churnguard.serving.problems import Problem, answer, problem_of
 
@@ -47,8 +48,10 @@ class ManyShops:
     def __init__(self, apps: Sequence[FastAPI]) -> None:
         self.apps = tuple(apps)
         self._homes: dict[str, FastAPI] = {}
+        tries = FailedTries()
         for app in self.apps:
             share_desk(app)
+            app.state.keys.share(tries)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request, or the start and the end of the server."""
@@ -73,29 +76,36 @@ class ManyShops:
         """Return whose request it is, by bearer key, desk session, or the sign-in form's key."""
         scheme, _, text = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            return await self._home_of(text), receive
+            return await self._home_of(text, request), receive
         if not request.url.path.startswith("/desk"):
             return self.apps[0], receive
         if request.method == "POST" and request.url.path == _SIGN_IN:
             body, more = await _beginning(receive)
             key = parse_qs(body.decode("utf-8", "replace")).get("key", [""])[0]
-            return await self._home_of(key.strip()), _again(body, more, receive)
+            return await self._home_of(key.strip(), request), _again(body, more, receive)
         cookie = request.cookies.get(SESSION_COOKIE, "")
         return next((app for app in self.apps if _opens(app, cookie)), self.apps[0]), receive
 
-    async def _home_of(self, text: str) -> FastAPI:
+    async def _home_of(self, text: str, request: Request) -> FastAPI:
         for app in self.apps:
             ring: KeyRing = app.state.keys
             if ring.trusted(text) is not None:
                 return app
-        return await run_in_threadpool(self._look_up, text)
+        address = request.client.host if request.client else ""
+        return await run_in_threadpool(self._look_up, text, address)
 
-    def _look_up(self, text: str) -> FastAPI:
-        """Ask where the key was good last, else every shop; one that is away decides nothing."""
+    def _look_up(self, text: str, address: str) -> FastAPI:
+        """Ask where the key was good last, else every shop; one that is away decides nothing.
+
+        Who has to wait after wrong keys is handed to the first shop, which refuses without a look.
+        """
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-        known = self._homes.get(digest)
+        known = self._homes.pop(digest, None)
         if known is not None and _verifies(known, text):
+            self._homes[digest] = known
             return known
+        if self.apps[0].state.keys.wait(text, address=address):
+            return self.apps[0]
         away: StoreUnavailable | None = None
         found: FastAPI | None = None
         for app in self.apps:
