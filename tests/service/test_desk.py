@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import typing
+from dataclasses import replace
 from html import escape, unescape
 from urllib.parse import quote
 
@@ -229,6 +230,16 @@ def test_a_risk_near_certainty_is_told_in_words(make_client, risk, interval, sai
     html = make_client(fake_shop([score]), open_desk=True).get("/desk/customers/C1", headers=PAGE)
     assert all(text in html.text for text in said)
     assert not_said not in html.text
+
+
+def test_a_shop_of_subscriptions_is_not_told_of_orders(make_client):
+    """What leaving means is the shop's own setting; its page says no more than that."""
+    shop = fake_shop([build_score("C1", churn_risk=0.712, interval=(0.62, 0.79))])
+    settings = shop.settings.model_copy(update={"label": "subscription"})
+    client = make_client(replace(shop, settings=settings), open_desk=True)
+    html = client.get("/desk/customers/C1", headers=PAGE).text
+    assert "71 of 100 customers like this one leave in the next 90 days." in html
+    assert "do not order" not in html
 
 
 def test_reasons_below_half_a_point_are_folded_away(make_client):

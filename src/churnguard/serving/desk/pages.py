@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from churnguard.jobs.at_risk import at_risk
 from churnguard.jobs.customer_story import CustomerStory, Moment, customer_story
 from churnguard.jobs.ports import AtRiskQuery, ScoreRun
+from churnguard.labels import ORDER_GAP
 from churnguard.policy.playbook import LEAVE_ALONE, Playbook
 from churnguard.policy.segments import SEGMENTS
 from churnguard.scoring.score import STATUS_REASONS, Reason, Score, SuggestedAction
@@ -206,6 +207,8 @@ class CustomerPage:
         None: nothing has been scored and there is no model.
     of_a_hundred : tuple of three int, or None
         Risk and its interval as customers of 100: low, risk, high.
+    by_orders : bool
+        Whether leaving means not to order; else it is told as leaving.
     band_label, segment, segment_meaning : str
         In words; empty where unknown.
     why_no_number : str
@@ -237,6 +240,7 @@ class CustomerPage:
     customer_id: str
     score: Score | None
     of_a_hundred: tuple[int, int, int] | None
+    by_orders: bool
     band_label: str
     segment: str
     segment_meaning: str
@@ -391,6 +395,7 @@ def customer_page(door: Door, words: Words, customer_id: str, *, back: str) -> C
         customer_id=customer_id,
         score=score,
         of_a_hundred=_of_a_hundred(score),
+        by_orders=door.shop.settings.label == ORDER_GAP,
         band_label=words.say(BANDS.get((score and score.band) or "", "")),
         segment=segment,
         segment_meaning=meaning,
