@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from churnguard.events.customers import CUSTOMER_SCHEMA
-from churnguard.jobs.ports import REFUSED, EventBatch, Link, Restriction
+from churnguard.jobs.ports import REFUSED, EventBatch, Link, QuarantinedRow, Restriction
 from churnguard.store.event_rows import to_values
 from churnguard.testing import NOON, FakeEventStore, FakePrivacyStore, build_events
 
@@ -164,3 +164,18 @@ def test_who_has_been_silent_for_long_is_forgotten_and_may_come_back(stores):
     assert privacy.forget(["C1"]) == 1
     assert events.history()["customer_id"].to_pylist() == ["C2"]
     assert events.append(build_events([{"customer_id": "C1", "event_id": "back"}])).accepted == 1
+
+
+@pytest.mark.parametrize("others", [0, 60])
+def test_rows_in_quarantine_go_with_those_they_name_however_many_are_forgotten(stores, others):
+    """Few are looked up, many are found in one pass; an id that is part of another one stays."""
+    events, privacy = stores
+    names = ["C1", *(f"gone-{number}" for number in range(others))]
+    told = ('{"user":"C1"}', '{"user":"C11"}', '{"row":["C_1"]}', '{"row":[{"who":"C1"}]}')
+    rows = [
+        QuarantinedRow(f"r{at}", "o.csv", at, "bad_time", "No time.", payload, "{}")
+        for at, payload in enumerate(told)
+    ]
+    events.quarantine(rows)
+    privacy.forget(names)
+    assert [row.row_id for row in events.quarantined()] == ["r1", "r2"]

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from churnguard.bootstrap import open_shop
+from churnguard.clock import iso
 from churnguard.errors import JobInterrupted, LeaseHeld
 from churnguard.events.customers import CUSTOMER_SCHEMA
 from churnguard.jobs import run_daily as night
@@ -88,6 +89,12 @@ def _facts(shop):
         return {table: count(table) for table in ("score_run", "score", "standing", "score_change")}
 
 
+def _exports(shop):
+    """What the audit log says of files of everybody's scores."""
+    entries = shop.audit.entries()
+    return [dict(one.details) for one in entries if one.action == "scores.exported"]
+
+
 def _scores(file):
     return pq.read_table(file).drop_columns(["data_through"]).to_pylist()
 
@@ -108,6 +115,7 @@ def test_the_same_night_again_answers_what_was_done(shop, tmp_path):
     known = {name for table in tables for name in table["customer_id"].to_pylist()}
     assert pq.read_metadata(out).num_rows == first.job.answer["customers"] == len(known)
     assert facts["score_run"] == 1
+    assert _exports(shop) == [{"file": out.name, "as_of": iso(first.as_of)}]
     assert [file.name for file in out.parent.glob("*.parquet*")] == [out.name]
     assert list(Layout(shop.root).nights.glob("*")) == []
 
@@ -117,13 +125,14 @@ SOME = [
     ("store", "before"),
     ("write", "after"),
     ("publish", "before"),
+    ("audit", "before"),
     ("watch:02", "before"),
 ]
 ALL = [
     (step, when)
     for step in (
         "begin", "export", "score:00", "score:15", "score:book", "explain:00", "explain:15",
-        "store", "write", "publish", "watch:00", "watch:15", "drift", "tidy",
+        "store", "write", "publish", "audit", "watch:00", "watch:15", "drift", "tidy",
     )
     for when in ("before", "after")
 ]  # fmt: skip
@@ -149,6 +158,7 @@ def test_a_night_that_is_killed_anywhere_goes_on_and_ends_the_same(shop, tmp_pat
     assert (facts["score_run"], facts["score_change"]) == (1, 0)
     assert facts["standing"] == reference.job.answer["moves"]
     assert set(done.steps) == set(reference.steps)
+    assert [told["file"] for told in _exports(shop)] == [whole.name, out.name]
 
 
 @pytest.mark.chaos

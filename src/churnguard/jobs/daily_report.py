@@ -23,6 +23,7 @@ STEPS = {
     "store": "store the batch and its decisions",
     "write": "write the file under another name",
     "publish": "give the file its name",
+    "audit": "note the file in the audit log",
     "watch": "compare with yesterday's standings, part by part",
     "drift": "look whether signals or scores drifted",
     "tidy": "forget what is too old",

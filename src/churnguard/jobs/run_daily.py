@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from churnguard.clock import iso, local_day, midnight
 from churnguard.errors import ChurnGuardError, ModelNotFound
+from churnguard.jobs.audit import record
 from churnguard.jobs.champion import LoadedChampion, champion_for, load_champion
 from churnguard.jobs.daily_report import KIND, DailyReport, job_name
 from churnguard.jobs.drift import drift
@@ -219,8 +220,16 @@ class _Night:
                 sync_folder(out.parent)
             return {"out": str(out)}
 
+        def note() -> dict[str, Any]:
+            entry = record(
+                self.shop, "service", "scores.exported", file=out.name, as_of=iso(self.as_of)
+            )
+            return {"entry": entry.sequence}
+
         self.steps.once("write", write)
         self.steps.once("publish", publish)
+        with self.shop.audit.together():  # so that the step and its entry are noted once, together
+            self.steps.once("audit", note)
 
     def _watch(self, night: NightScores, parts: int) -> dict[str, Any]:
         """Compare each part with the standings; a part that is done twice moves nobody twice."""

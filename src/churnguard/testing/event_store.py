@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 
 from churnguard.clock import from_us
@@ -26,6 +27,7 @@ from churnguard.jobs.ports import (
     Restriction,
     Taken,
 )
+from churnguard.store.erasing import mentions
 from churnguard.store.records import ACCEPTED, CONFLICT, DUPLICATE, ERASED
 
 _CLOCK_COLUMNS = ("received_at", "clock")
@@ -212,6 +214,11 @@ class FakeEventStore:
             row["customer_id"] == customer_id for row in self._events.values()
         )
 
+    @property
+    def merges(self) -> int:
+        """How many ids turned out to be another customer's."""
+        return len(self._aliases)
+
     def owners(self, customer_ids: Sequence[str]) -> Mapping[str, str]:
         """Return, of those ids that were merged into a customer, into whom."""
         return {name: self._aliases[name] for name in customer_ids if name in self._aliases}
@@ -272,11 +279,17 @@ class FakeEventStore:
         mine = [key for key, row in self._events.items() if row["customer_id"] in names]
         for key in mine:
             del self._events[key]
+        aside = [
+            row.row_id
+            for row in self._quarantined.values()
+            if mentions(orjson.loads(row.payload), names)
+        ]
+        self.release(aside)
         book = [name for name in names if self._customers.pop(name, None) is not None]
         self._forgotten |= names if for_good else set()
         self.epoch += 1
         self.book_version += 1
-        counts = {"event": len(mine), "customer": len(book)}
+        counts = {"event": len(mine), "quarantine": len(aside), "customer": len(book)}
         return {table: rows for table, rows in counts.items() if rows}
 
 
