@@ -2,7 +2,9 @@
 
 The rows are those that the adapter would have written, keys and digests and all; only the way is
 shorter. SQLite gets them in one transaction from memory, PostgreSQL by COPY before its indexes are
-made anew. Nothing of this is durable until it ends, which is why it is no part of the service.
+made anew. Nothing of this is durable until it ends, which is why it is no part of the service. They
+count as exported, as old events are, or else a service would export them all when it starts; there
+are no files of them, so nobody can be scored in such a store.
 """
 
 from __future__ import annotations
@@ -27,6 +29,10 @@ _TALLY = (
     "INSERT INTO tally (event, events, newest) SELECT event, count(*), max(occurred_at) FROM event "
     "WHERE true GROUP BY event ON CONFLICT (event) "
     "DO UPDATE SET events = excluded.events, newest = excluded.newest"
+)
+_EXPORTED = (
+    "INSERT INTO history_export (first_seq, last_seq, events) "
+    "SELECT coalesce((SELECT max(last_seq) FROM history_export), 0) + 1, max(seq), {} FROM event"
 )
 
 
@@ -75,6 +81,7 @@ def _fill_sqlite(file: Path, first: int, size: int) -> None:
             f"INSERT INTO event ({_COLUMNS}) VALUES ({marks})", _rows(first, size)
         )
         connection.execute(_TALLY)
+        connection.execute(_EXPORTED.format(size - first))
         connection.execute("COMMIT")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -107,6 +114,7 @@ def _fill_postgres(address: Any, schema: str, first: int, size: int) -> None:
                     f"ALTER TABLE event ADD CONSTRAINT {name} UNIQUE USING INDEX {name}"
                 )
         connection.execute(_TALLY)
+        connection.execute(_EXPORTED.format(size - first))
     with psycopg.connect(address.render_as_string(hide_password=False), autocommit=True) as last:
         last.execute(f"VACUUM ANALYZE {schema}.event")
         last.execute("CHECKPOINT")
