@@ -70,7 +70,9 @@ def main() -> int:
     return 0
 
 
-def judge_cut(rows: Rows, customers: np.ndarray, recipe: Recipe, *, cutoffs: int) -> dict[str, Any]:
+def judge_cut(
+    rows: Rows, customers: np.ndarray, recipe: Recipe, *, cutoffs: int, threads: int
+) -> dict[str, Any]:
     """Judge the recipe and the simpler learners at the newest cutoffs of a cut.
 
     Returns
@@ -81,7 +83,7 @@ def judge_cut(rows: Rows, customers: np.ndarray, recipe: Recipe, *, cutoffs: int
     """
     judged = rows.plan.judge[-cutoffs:]
     own, others = cut_to(rows, customers, judged)
-    told = [_judge(own, _unseen(own, others, cutoff), recipe, cutoff) for cutoff in judged]
+    told = [_judge(own, _unseen(own, others, cutoff), recipe, cutoff, threads) for cutoff in judged]
     whole = [one for one in told if isinstance(one, dict)]
     refused = [one for one in told if isinstance(one, str)]
     return {"cutoffs": whole, "refused": refused}
@@ -92,18 +94,20 @@ def _unseen(own: Dataset, others: Dataset, cutoff: int) -> Dataset:
     return found if len(found) >= FEWEST else own.take(own.cutoffs == cutoff)
 
 
-def _judge(dataset: Dataset, now: Dataset, recipe: Recipe, cutoff: int) -> dict[str, Any] | str:
+def _judge(
+    dataset: Dataset, now: Dataset, recipe: Recipe, cutoff: int, threads: int
+) -> dict[str, Any] | str:
     if not len(now):
         return "nobody is eligible"
     try:
-        model = fit(dataset, recipe, until_us=cutoff, threads=1)
+        model = fit(dataset, recipe, until_us=cutoff, threads=threads)
     except NotEnoughHistory as refusal:
         return refusal.message
     bounds = model.intervals(model.margins(now.X))
     width = bounds[:, 1] - bounds[:, 0]
     risks = {"auto": model.risks(now.X)}
     for kind in SIMPLER:
-        simple = fit(dataset, replace(recipe, kind=kind), until_us=cutoff, threads=1)
+        simple = fit(dataset, replace(recipe, kind=kind), until_us=cutoff, threads=threads)
         risks[kind] = simple.risks(now.X)
     return {
         "customers": len(now),
@@ -204,7 +208,7 @@ def _kept(
     rows = _rows(shop, keep, asked.recipe)
     drawn = np.random.default_rng([size, seed]).permutation(buyers(rows.events))[:size]
     cutoffs = 1 if size >= LARGE else asked.cutoffs
-    found = judge_cut(rows, drawn, recipe, cutoffs=cutoffs)
+    found = judge_cut(rows, drawn, recipe, cutoffs=cutoffs, threads=asked.threads)
     file.write_text(json.dumps(found), encoding="utf-8")
     print(f"{shop}, {size} buyers, cut {seed}", file=sys.stderr, flush=True)
     return found
@@ -222,6 +226,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--draws", choices=("odd", "even"), default="odd")
     parser.add_argument("--cutoffs", type=int, default=2, help="newest cutoffs judged in a cut")
     parser.add_argument("--recipe", type=Path, default=ROOT / "training" / "default.toml")
+    parser.add_argument("--threads", type=int, default=2, help="folds fitted at the same time")
     parser.add_argument("--minutes", type=float, default=60, help="begin no cut after so long")
     parser.add_argument("--keep", type=Path, help="keep figures here, and go on from them")
     parser.add_argument("--json", action="store_true")
