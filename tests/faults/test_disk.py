@@ -13,6 +13,8 @@ import orjson
 import pytest
 from harness import Server, make_project, stored_ids
 
+from churnguard.bootstrap import back_up_project, restore_project
+
 SCOPES = ("events:write", "scores:read")
 
 
@@ -117,3 +119,42 @@ class _broken_syncs:  # noqa: N801 - read as words
 def _is_traced(pid: int) -> bool:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return any(line.startswith("TracerPid:") and line.split()[1] != "0" for line in lines)
+
+
+def test_a_store_replaced_under_a_running_server_takes_no_event(tmp_path):
+    """A restore without a stop: nothing is acknowledged into a file that is gone, or read from it.
+
+    The server says so, and after a start it serves what was restored.
+    """
+    root, copy = tmp_path / "shop", tmp_path / "copy"
+    key = make_project(root, scopes=SCOPES)
+    with Server(root, key) as server, server.client() as client:
+        assert client.post("/v1/events", json=batch(1, rows=3)).status_code == 202
+        back_up_project(root, copy, with_secrets=True, environ={})
+        assert client.post("/v1/events", json=batch(2, rows=3)).status_code == 202
+        root.rename(tmp_path / "away")
+        gone = client.post("/v1/events", json=batch(3, rows=3))
+        assert gone.status_code == 503
+        restore_project(copy, root, environ={})
+        refused = client.post("/v1/events", json=batch(4, rows=3))
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"]
+        assert client.get("/readyz").status_code == 503
+        assert client.get("/livez").status_code == 200
+        log = tmp_path / "away" / ".process" / "1.err"
+        assert _until(lambda: "taken away or replaced" in log.read_text())
+        server.kill()
+        server.start()
+        with server.client() as again:
+            assert again.post("/v1/events", json=batch(5, rows=3)).status_code == 202
+        server.kill()
+    assert sorted(stored_ids(root)) == sorted(
+        f"e{number}-{place}" for number in (1, 5) for place in range(3)
+    )
+
+
+def _until(holds, seconds=15):
+    end = time.monotonic() + seconds
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.2)
+    return holds()

@@ -7,6 +7,7 @@ that better than anything else would; the history and the rest are copied all th
 from __future__ import annotations
 
 import os
+import secrets
 import shlex
 import shutil
 import sqlite3
@@ -17,8 +18,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
 from churnguard.errors import StoreError
+from churnguard.store.changes import LOG_EPOCH, raise_counter
 from churnguard.store.connecting import schema_of
-from churnguard.store.database import reading, upgrade_database
+from churnguard.store.database import open_database, reading, upgrade_database, writing
 from churnguard.store.history_files import alone
 from churnguard.store.schema import revision_of
 from churnguard.store.service_tables import tombstone
@@ -96,14 +98,23 @@ class StoreCopier:
 def place_store(copy: Path, url: str) -> None:
     """Put a copied store where an address says, whole or not at all, and bring it up to date.
 
+    Its log counts as rewritten, by a number that nobody has seen: whoever remembers what stood in
+    it before or after the copy was made, forgets it.
+
     Raises
     ------
     StoreError
-        If there is a store already, or the copy is damaged.
+        If there is a store already, or what another one left behind, or the copy is damaged.
     """
     target = Path(url.removeprefix("sqlite:///"))
     if target.exists():
         raise StoreError(f"There is a store at {target} already.", hint="Restore into a new place.")
+    left = [f"{target.name}{end}" for end in ("-wal", "-shm", "-journal")]
+    if any(target.with_name(name).exists() for name in left):
+        raise StoreError(
+            f"Beside {target} is what another store left behind ({', '.join(left)}).",
+            hint="Stop whoever uses it, and restore into a new place.",
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.tmp")
     shutil.copyfile(copy, temporary)
@@ -121,6 +132,10 @@ def place_store(copy: Path, url: str) -> None:
     temporary.replace(target)
     _sync(target.parent)
     upgrade_database(url)
+    engine = open_database(url, root=target.parent)
+    with writing(engine) as restored:
+        raise_counter(restored, LOG_EPOCH, by=1 + secrets.randbelow(2**40))
+    engine.dispose()
 
 
 def _sync(path: Path) -> None:

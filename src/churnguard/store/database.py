@@ -21,6 +21,7 @@ from churnguard.store.breaker import Breaker
 from churnguard.store.checkpoints import after_commit
 from churnguard.store.connecting import connect, schema_of
 from churnguard.store.disk import demand_writable, disk_error
+from churnguard.store.same_file import demand_same_file
 from churnguard.store.schema import (
     REVISIONS,
     demand_current,
@@ -224,6 +225,7 @@ def _within_reach(engine: sa.Engine, what: str) -> Iterator[None]:
     """Tell of a store that is out of reach, slow, busy or full; spare the next callers the wait."""
     breaker = _BREAKERS.setdefault(engine, Breaker())
     breaker.check()
+    demand_same_file(engine)
     away = False
     try:
         yield

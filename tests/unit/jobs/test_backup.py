@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import sqlite3
 import threading
 from datetime import timedelta
 
@@ -14,6 +16,7 @@ import churnguard
 from churnguard.bootstrap import back_up_project, restore_project
 from churnguard.errors import DataError, InvalidRequest, StoreError
 from churnguard.jobs.erase import erase, finish_erasures
+from churnguard.jobs.timeline_cache import TimelineCache
 from churnguard.store.copying import place_store
 from churnguard.store.database import upgrade_database
 from churnguard.testing import NOON, build_events
@@ -184,3 +187,38 @@ def test_a_store_in_postgres_is_left_to_pg_dump(tmp_path, postgres_url):
     restored = restore_project(tmp_path / "copy", tmp_path / "again")
     assert restored.by_hand == made.by_hand
     assert list((tmp_path / "again" / "data" / "events").glob("received=*/*.parquet"))
+
+
+def test_what_is_restored_counts_as_a_log_that_nobody_has_seen(shop, copy, tmp_path):
+    """Two restores of one backup, and the shop itself, however often it was rewritten since."""
+    epochs = {shop.changes.position(NOON)[0].epoch}
+    for turn in range(2):
+        restore_project(copy, tmp_path / f"again-{turn}", environ={})
+        again = churnguard.open_shop(tmp_path / f"again-{turn}", environ={})
+        epochs.add(again.changes.position(NOON)[0].epoch)
+    assert len(epochs) == 3
+
+
+def test_a_cache_forgets_what_it_knew_when_a_backup_takes_the_stores_place(shop, copy, tmp_path):
+    """Also where as many events as before came in again meanwhile, so that no number tells."""
+    cache = TimelineCache(shop)
+    shop.events.append(some_events(80, 81))
+    assert len(cache(["C0"], NOON).timelines[0]) == 3
+    restore_project(copy, tmp_path / "again", environ={})
+    back = churnguard.open_shop(tmp_path / "again", environ={})
+    back.events.append(some_events(81, 82))
+    files = (one / "data" / "churnguard.db" for one in (back.root, shop.root))
+    with contextlib.ExitStack() as stack:
+        source, target = (
+            stack.enter_context(contextlib.closing(sqlite3.connect(file))) for file in files
+        )
+        source.backup(target)  # in the same file, as pg_restore does it in the same database
+    assert len(cache(["C0"], NOON).timelines[0]) == 2
+
+
+def test_a_store_is_not_put_beside_the_log_of_another(copy, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "churnguard.db-wal").write_bytes(b"x")
+    with pytest.raises(StoreError, match="left behind"):
+        place_store(copy / "store.db", f"sqlite:///{tmp_path}/data/churnguard.db")
+    assert not (tmp_path / "data" / "churnguard.db").exists()
