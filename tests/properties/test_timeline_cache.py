@@ -27,6 +27,8 @@ from churnguard.store.changes import LOG_EPOCH, SqlChanges, raise_counter
 from churnguard.store.database import open_database, writing
 from churnguard.store.digests import customer_key
 from churnguard.store.events import SqlEventStore
+from churnguard.store.identity import link
+from churnguard.store.intake_records import Link
 from churnguard.store.scores import SqlScoreStore
 from churnguard.store.tables import event
 from churnguard.testing import NOON, build_action, build_events, build_score, fake_shop
@@ -118,6 +120,12 @@ class CacheMachine(RuleBasedStateMachine):
             connection.execute(sa.update(event).where(event.c.customer_id == who).values(**values))
             raise_counter(connection, LOG_EPOCH)
 
+    @rule(alias=st.sampled_from([*CUSTOMERS, "guest"]), to=st.sampled_from(CUSTOMERS))
+    def merge_for_good(self, alias, to):
+        """An id without events, perhaps, turns out to be a customer's."""
+        with writing(self.engine) as connection:
+            link(connection, Link(alias, to, "test"), at=0)
+
     @rule(who=st.sampled_from(CUSTOMERS))
     def erase(self, who):
         """A person's events go, the newest of all perhaps among them."""
@@ -135,6 +143,8 @@ class CacheMachine(RuleBasedStateMachine):
         for who in CUSTOMERS:
             kept = told(self.cache([who], self.now), self.now)
             assert kept == told(FreshKnown(self.own)([who], self.now), self.now)
+        names = [*CUSTOMERS, "guest"]
+        assert self.cache.owners(names, self.now) == self.own.events.owners(names)
 
 
 CacheMachine.TestCase.settings = settings(max_examples=12, stateful_step_count=14, deadline=None)

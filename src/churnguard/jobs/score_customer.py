@@ -203,7 +203,8 @@ class CustomerScorer:
             If some of it cannot be used; it says where and why.
         """
         champion, cutoff = self._speaker(champion, as_of), as_of or self._shop.clock()
-        sent = read_sent(self._shop, champion.bundle.catalogue, items)
+        owners = self._known_of.owners([item.customer_id for item in items], cutoff)
+        sent = read_sent(self._shop, champion.bundle.catalogue, items, owners)
         scores: dict[int, Score] = {}
         for some in rounds(sent):
             ids = [sent[place].customer_id for place in some]

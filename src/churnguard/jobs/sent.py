@@ -91,7 +91,9 @@ class SentRefused(DataError):
         self.refusals = refusals
 
 
-def read_sent(shop: Shop, catalogue: Catalogue, items: Sequence[RawSent]) -> list[Sent]:
+def read_sent(
+    shop: Shop, catalogue: Catalogue, items: Sequence[RawSent], owners: Mapping[str, str]
+) -> list[Sent]:
     """Read what was sent along.
 
     Parameters
@@ -102,6 +104,8 @@ def read_sent(shop: Shop, catalogue: Catalogue, items: Sequence[RawSent]) -> lis
         The model's signals.
     items : sequence of RawSent
         As they came.
+    owners : mapping of str to str
+        Whose those ids are that turned out to be another customer's.
 
     Raises
     ------
@@ -111,7 +115,6 @@ def read_sent(shop: Shop, catalogue: Catalogue, items: Sequence[RawSent]) -> lis
     refused: list[Refusal] = []
     sent = []
     known = frozenset(catalogue.names)
-    owners = shop.events.owners([item.customer_id for item in items])
     for number, item in enumerate(items):
         owner = owners.get(item.customer_id, item.customer_id)
         if item.events is None:

@@ -75,6 +75,17 @@ class KnownOf(Protocol):
             Look up timelines as well; without, there are none.
         """
 
+    def owners(self, customer_ids: Sequence[str], before: datetime) -> Mapping[str, str]:
+        """Return, of ids that turned out to be another customer's, whose they are.
+
+        Parameters
+        ----------
+        customer_ids : sequence of str
+            Any ids.
+        before : datetime
+            The instant asked about; the answer does not depend on it.
+        """
+
 
 @dataclass(frozen=True)
 class FreshKnown:
@@ -95,6 +106,10 @@ class FreshKnown:
             last_actions=self.shop.scores.last_actions(customer_ids),
             data_through=self.shop.changes.position(before)[1],
         )
+
+    def owners(self, customer_ids: Sequence[str], before: datetime) -> Mapping[str, str]:  # noqa: ARG002
+        """Return whose ids they are; see :class:`KnownOf`."""
+        return self.shop.events.owners(customer_ids)
 
     def book(self, customer_ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         """Return the rows of the customer book."""
@@ -131,6 +146,7 @@ class TimelineCache:
         self._timelines = Shelf[Timeline | None](most_bytes)
         self._book = Shelf[Mapping[str, Any] | None](most_bytes // 8)
         self._contacts = Shelf[Mapping[str, datetime] | None](most_bytes // 8)
+        self._owners = Shelf[str | None](most_bytes // 8)
 
     def __call__(
         self, customer_ids: Sequence[str], before: datetime, *, events: bool = True
@@ -157,6 +173,14 @@ class TimelineCache:
             degraded=degraded,
         )
 
+    def owners(self, customer_ids: Sequence[str], before: datetime) -> Mapping[str, str]:
+        """Return whose ids they are; see :class:`KnownOf`."""
+        if len(customer_ids) > FEW_CUSTOMERS:
+            return self._fresh.owners(customer_ids, before)
+        self._follow(before)
+        found = self._owners.get(customer_ids, self._read_owners)
+        return {name: owner for name, owner in found.items() if owner is not None}
+
     def _follow(self, before: datetime) -> tuple[datetime | None, bool]:
         """Drop what has changed since the last look; return the newest event.
 
@@ -181,9 +205,12 @@ class TimelineCache:
 
     def _drop(self, last: LogPosition, now: LogPosition) -> None:
         if now.epoch != last.epoch or now.events < last.events or now.outcomes < last.outcomes:
-            for shelf in (self._timelines, self._book, self._contacts):
+            for shelf in (self._timelines, self._book, self._contacts, self._owners):
                 shelf.clear()
             return
+        if now.merges != last.merges:
+            self._owners.clear()
+            self._contacts.clear()
         touched = self._shop.changes.touched(last.events, now.events)
         if touched is None:
             self._timelines.clear()
@@ -205,6 +232,11 @@ class TimelineCache:
 
     def _read_book(self, names: Sequence[str]) -> dict[str, tuple[Mapping[str, Any] | None, int]]:
         found = self._fresh.book(names)
+        return {name: (found.get(name), _SMALL) for name in names}
+
+    def _read_owners(self, names: Sequence[str]) -> dict[str, tuple[str | None, int]]:
+        merged = self._position is None or self._position.merges
+        found = self._shop.events.owners(names) if merged else {}
         return {name: (found.get(name), _SMALL) for name in names}
 
     def _read_contacts(

@@ -2,7 +2,8 @@
 
 Events are numbered, and writers come one after another, so whoever knows the number of the newest
 one knows all. What is not a new event raises a counter in ``meta``, in the transaction that changed
-it: ``log_epoch`` where the log was rewritten, ``book_version`` where the customer book changed.
+it: ``log_epoch`` where the log was rewritten, ``book_version`` where the customer book changed,
+``merges`` where an id turned out to be another customer's.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from churnguard.store.tables import event
 
 LOG_EPOCH = "log_epoch"
 BOOK_VERSION = "book_version"
+MERGES = "merges"
 
 _MOST_TOUCHED = 20_000
 
@@ -52,7 +54,8 @@ class SqlChanges:
         self._own: Any = None
         mark = value_marks(engine, 1)
         counters = ", ".join(
-            f"(SELECT value FROM meta WHERE name = '{name}')" for name in (LOG_EPOCH, BOOK_VERSION)
+            f"(SELECT value FROM meta WHERE name = '{name}')"
+            for name in (LOG_EPOCH, BOOK_VERSION, MERGES)
         )
         self._position = (
             f"SELECT {counters}, (SELECT max(seq) FROM event), (SELECT max(seq) FROM outcome), "
@@ -63,8 +66,9 @@ class SqlChanges:
     def position(self, before: datetime) -> tuple[LogPosition, datetime | None]:
         """Return how far the store is, and the newest event known before an instant."""
         instant = to_us(before)
-        epoch, book, events, outcomes, newest = self._ask((instant, instant))
-        position = LogPosition(epoch or "", int(book or 0), events or 0, outcomes or 0)
+        epoch, book, merges, events, outcomes, newest = self._ask((instant, instant))
+        numbers = (int(number or 0) for number in (book, merges, events, outcomes))
+        position = LogPosition(epoch or "", *numbers)
         return position, None if newest is None else from_us(newest)
 
     def _ask(self, instants: tuple[int, int]) -> tuple[Any, ...]:

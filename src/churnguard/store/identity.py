@@ -14,7 +14,7 @@ import orjson
 import sqlalchemy as sa
 
 from churnguard.store.bulk import any_of
-from churnguard.store.changes import BOOK_VERSION, LOG_EPOCH, raise_counter
+from churnguard.store.changes import BOOK_VERSION, LOG_EPOCH, MERGES, raise_counter
 from churnguard.store.digests import customer_key
 from churnguard.store.event_rows import EVENT_COLUMNS, keyed_rows
 from churnguard.store.history_changes import note_changes
@@ -70,6 +70,7 @@ def link(connection: sa.Connection, one: Link, *, at: int) -> int:
             alias_id=one.alias_id, customer_id=target, merged_at=at, source=one.source
         )
     )
+    raise_counter(connection, MERGES)
     _move_events(connection, one.alias_id, target)
     _move_conflicts(connection, one.alias_id, target)
     _move_book(connection, one.alias_id, target)

@@ -55,12 +55,15 @@ class LogPosition:
         Another one where the log itself was rewritten: nothing kept from before holds.
     book : int
         Rises with every change of the customer book.
+    merges : int
+        Rises with every id that turned out to be another customer's.
     events, outcomes : int
         The number of the newest event, and of the newest outcome.
     """
 
     epoch: str
     book: int
+    merges: int
     events: int
     outcomes: int
 

@@ -25,7 +25,7 @@ class FakeChanges:
     >>> from churnguard.testing import NOON, FakeEventStore, build_events
     >>> changes = FakeChanges(FakeEventStore(build_events()), FakeScoreStore())
     >>> changes.position(NOON)[0]
-    LogPosition(epoch='', book=0, events=1, outcomes=0)
+    LogPosition(epoch='', book=0, merges=0, events=1, outcomes=0)
     >>> changes.touched(0, 1)
     frozenset({'C1'})
     """
@@ -39,6 +39,7 @@ class FakeChanges:
         position = LogPosition(
             str(self._events.epoch or ""),
             self._events.book_version,
+            self._events.merges,
             len(self._events.log),
             self._scores.outcome_count,
         )
