@@ -17,8 +17,11 @@ def in_order(rows: pa.Table) -> pa.Table:
     plain = rows.set_column(
         0, "customer_id", rows["customer_id"].cast(pa.string()).combine_chunks()
     ).set_column(1, "cutoff", rows["cutoff"].cast(pa.timestamp("us", tz="UTC")))
-    by = [("cutoff", "ascending"), ("customer_id", "ascending")]
-    return plain.take(pc.sort_indices(plain.select(["cutoff", "customer_id"]), sort_keys=by))
+    ids = plain["customer_id"].combine_chunks().dictionary_encode()
+    rank = np.empty(len(ids.dictionary), np.int64)
+    rank[pc.sort_indices(ids.dictionary).to_numpy()] = np.arange(len(rank))
+    at = plain["cutoff"].cast(pa.int64()).to_numpy()
+    return plain.take(np.lexsort((rank[ids.indices.to_numpy()], at)))
 
 
 def differences(ours: pa.Table, theirs: pa.Table) -> dict[str, Any]:

@@ -32,6 +32,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.work) as work:
         answer = measure(options, Path(work))
     print(json.dumps(answer, indent=1) if options.json else as_text(answer))
+    if "failed" in answer.get("sides", {}).get("ours", {}):
+        raise SystemExit("Our side failed, so nothing was compared.")
     if answer.get("differences"):
         raise SystemExit("The sides do not give the same numbers.")
 
@@ -49,6 +51,10 @@ def _options() -> argparse.ArgumentParser:
     options.add_argument("--work", help="folder for temporary files")
     options.add_argument("--out", help="with --sweep: folder for table, JSON and plot")
     options.add_argument("--json", action="store_true")
+    options.add_argument("--limit", type=float, help="seconds that a side may take (sweep: 60)")
+    options.add_argument(
+        "--budget", type=float, default=840, help="with --sweep: seconds until no peer is begun"
+    )
     options.add_argument("--sweep-events", default="1000000,10000000")
     options.add_argument("--sweep-cutoffs", default="1,2,4,8,12,24")
     options.add_argument("--buckets", type=int, default=32, help="with --out-of-core")

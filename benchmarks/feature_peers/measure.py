@@ -43,9 +43,13 @@ def measured(
     out: Path,
     columns: str = "all",
     late: float = 0.0,
+    limit: float | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Run one side in a fresh process and return its times (seconds) and memory (MB).
+
+    A side that takes longer than ``limit`` seconds, reading and warming up included, is ended and
+    has ``failed`` instead.
 
     A table in Parquet is read and the result written as Parquet within the clock; one in Arrow's
     file format is in memory before the clock starts, and so is the result when it stops.
@@ -53,13 +57,17 @@ def measured(
     command = [sys.executable, str(DOOR), "--one", side, "--table", str(table)]
     command += ["--cutoffs", str(cutoffs), "--repeats", str(repeats), "--columns", columns]
     command += ["--result", str(out), "--late", str(late)]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | (environment or {}),
-    )
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=limit,
+            env=os.environ | (environment or {}),
+        )
+    except subprocess.TimeoutExpired:
+        return {"side": side, "failed": [f"over {limit:g} s"]}
     if done.returncode:
         return {"side": side, "failed": done.stderr.strip().splitlines()[-1:]}
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def side_by_side(options: argparse.Namespace, work: Path) -> dict[str, Any]:
         "cutoffs": options.cutoffs,
         "late": options.late,
         "parquet": options.parquet,
-        **compared(options, table, cutoffs=options.cutoffs),
+        **compared(options, table, cutoffs=options.cutoffs, limit=options.limit),
     }
 
 
@@ -42,19 +43,41 @@ def write_events(options: argparse.Namespace, path: Path) -> Path:
     return path
 
 
-def compared(options: argparse.Namespace, table: Path, *, cutoffs: int) -> dict[str, Any]:
-    """Return ``sides``, ``times_ours`` and ``differences`` for a table that was written."""
-    sides, unlike, ours = {}, {}, None
+def compared(
+    options: argparse.Namespace,
+    table: Path,
+    *,
+    cutoffs: int,
+    limit: float | None = None,
+    skipped: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return ``sides``, ``times_ours`` and ``differences`` for a table that was written.
+
+    ``limit`` is the longest that a side may take (seconds); ``skipped`` are sides that are not
+    run, with the reason.
+    """
+    sides: dict[str, Any] = {}
+    unlike, ours, no = {}, None, skipped or {}
     for side in options.sides.split(","):
         out = table.with_name(f"{side}.result.arrow")
+        if side in no:
+            sides[side] = {"side": side, "failed": [no[side]]}
+            continue
         sides[side] = measured(
-            side, table, cutoffs=cutoffs, repeats=options.repeats, out=out, late=options.late
+            side,
+            table,
+            cutoffs=cutoffs,
+            repeats=options.repeats,
+            out=out,
+            late=options.late,
+            limit=limit,
         )
         if "failed" in sides[side]:
             continue
         rows = in_order(pa.ipc.open_file(pa.memory_map(str(out))).read_all())
         out.unlink()
         ours = rows if ours is None else ours
+        sides[side]["columns"] = rows.num_columns - 2
         if found := differences(ours, rows):
             unlike[side] = found
     return {"sides": sides, "times_ours": _ratios(sides), "differences": unlike}
@@ -71,6 +94,8 @@ def as_text(answer: dict[str, Any]) -> str:
         cpu, best = min(side.get("cpu_s", [""])), side.get("best_s", "failed")
         lines.append(f"| {name} | {best} | {ratio} | {cpu} | {peak} | {share} |")
     lines += [f"\n{n}: {side['failed']}" for n, side in answer["sides"].items() if "failed" in side]
+    there = {n: side["columns"] for n, side in answer["sides"].items() if "columns" in side}
+    lines.append(f"\nColumns compared: {there}")
     lines.append(f"\nDifferent numbers: {answer['differences'] or 'none'}")
     return "\n".join(lines)
 

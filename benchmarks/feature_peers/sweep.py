@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +13,51 @@ import numpy as np
 from feature_peers.measure import measured
 from feature_peers.side_by_side import compared, write_events
 
+_LIMIT = 60.0
 _OURS_45 = "ours, 45 columns by binary search"
 
 
 def sweep(options: argparse.Namespace, work: Path) -> dict[str, Any]:
-    """Return every measurement, and write ``features.json``, ``.md`` and ``.png`` to ``--out``."""
+    """Return every measurement, and write ``features.json``, ``.md`` and ``.png`` to ``--out``.
+
+    It ends soon after ``--budget``: a peer that took longer than ``--limit`` is not tried with more
+    cutoffs of the same events, and once the budget is spent only our side is run.
+    """
     runs, unlike = [], {}
+    began, limit = time.perf_counter(), options.limit or _LIMIT
     for events in _numbers(options.sweep_events):
-        size = {"events": events, "customers": max(events // 50, 1), "parquet": False}
-        chosen = argparse.Namespace(**(vars(options) | size))
-        table = write_events(chosen, work / "events.arrow")
+        chosen = argparse.Namespace(
+            **(vars(options) | {"events": events, "customers": max(events // 50, 1)})
+        )
+        table, skipped = write_events(chosen, work / "events.arrow"), {}
         for cutoffs in _numbers(options.sweep_cutoffs):
-            found = compared(chosen, table, cutoffs=cutoffs)
-            alone = measured(
-                "ours",
-                table,
-                cutoffs=cutoffs,
-                repeats=options.repeats,
-                out=work / "alone.arrow",
-                columns="searched",
-            )
+            if time.perf_counter() - began > options.budget:
+                skipped |= dict.fromkeys(_peers(options), "not run")
+            found = compared(chosen, table, cutoffs=cutoffs, limit=limit, skipped=skipped)
+            told = {
+                name: side["failed"][0] for name, side in found["sides"].items() if "failed" in side
+            }
+            skipped |= {name: why for name, why in told.items() if name != "ours"}
             seconds = {name: side.get("best_s") for name, side in found["sides"].items()}
-            seconds[_OURS_45] = alone.get("best_s")
-            runs.append({"events": events, "cutoffs": cutoffs, "seconds": seconds})
+            seconds[_OURS_45] = _alone(chosen, table, cutoffs, work).get("best_s")
+            runs.append({"events": events, "cutoffs": cutoffs, "seconds": seconds, "failed": told})
             if found["differences"]:
                 unlike[f"{events} events, {cutoffs} cutoffs"] = found["differences"]
     answer = {"runs": runs, "one_more_cutoff": one_more(runs), "differences": unlike}
+    answer["took_s"] = round(time.perf_counter() - began)
     if options.out:
         _write(answer, Path(options.out))
     return answer
+
+
+def _alone(options: argparse.Namespace, table: Path, cutoffs: int, work: Path) -> dict[str, Any]:
+    """Measure our side with the 45 columns by binary search alone."""
+    out, repeats = work / "alone.arrow", options.repeats
+    return measured("ours", table, cutoffs=cutoffs, repeats=repeats, out=out, columns="searched")
+
+
+def _peers(options: argparse.Namespace) -> list[str]:
+    return [side for side in options.sides.split(",") if side != "ours"]
 
 
 def one_more(runs: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
@@ -69,13 +86,15 @@ def as_text(answer: dict[str, Any]) -> str:
         times = run["seconds"]
         others = [t for name, t in times.items() if not name.startswith("ours") and t]
         ratio = f"{min(others) / times['ours']:.1f}" if others and times.get("ours") else ""
-        cells = " | ".join("failed" if times[s] is None else f"{times[s]:.2f}" for s in sides)
+        told = {s: run["failed"].get(s, "failed") for s in sides if times[s] is None}
+        cells = " | ".join(told.get(s) or f"{times[s]:.2f}" for s in sides)
         lines.append(f"| {run['events']:,} | {run['cutoffs']} | {cells} | {ratio} |")
     lines.append("\nOne more cutoff, as a share of the first:\n")
     for side, shares in answer["one_more_cutoff"].items():
         told = ", ".join(f"{share:.1%} at {int(n):,} events" for n, share in shares.items())
         lines.append(f"- {side}: {told}")
     lines.append(f"\nDifferent numbers: {answer['differences'] or 'none'}")
+    lines.append(f"\nTook {answer['took_s']} s.")
     return "\n".join(lines)
 
 
@@ -100,7 +119,8 @@ def _plot(runs: list[dict[str, Any]], path: Path) -> None:
         for side in own[0]["seconds"]:
             pairs = [(run["cutoffs"], run["seconds"][side]) for run in own]
             known = [pair for pair in pairs if pair[1] is not None]
-            panel.plot(*zip(*known, strict=True), marker="o", label=side)
+            if known:
+                panel.plot(*zip(*known, strict=True), marker="o", label=side)
         panel.set(xlabel="cutoffs", ylabel="seconds", title=f"{events:,} events", yscale="log")
         panel.grid(alpha=0.3)
     panels[0][0].legend(fontsize="small")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cached_property
 from threading import Lock
 from typing import Any
@@ -48,6 +48,11 @@ class Columns:
         self._columns = dict(zip(events.column_names, events.columns, strict=True))
         self._ready: dict[str, Any] = {}
         self._lock = Lock()
+
+    @property
+    def names(self) -> Collection[str]:
+        """Return the names of the columns that are there."""
+        return self._columns.keys()
 
     def read(self, name: str, rows: Ints) -> NDArray[Any]:
         """Return a column of some rows.

@@ -101,12 +101,19 @@ def _is_one_word(column: pa.ChunkedArray) -> bool:
         return False
     if not pa.types.is_string(column.type):
         return False
-    begins, letters = text_buffers(column.chunk(0))
-    width = int(begins[1] - begins[0])
-    if begins[-1] - begins[0] != width * rows or (np.diff(begins) != width).any():
-        return False
-    every = letters[begins[0] : begins[-1]].reshape(rows, width)
-    return bool((every == every[0]).all())
+    return bool(_are_the_same(*text_buffers(column.chunk(0))))
+
+
+@compiled
+def _are_the_same(begins: NDArray[Any], letters: Bytes) -> bool:
+    width = begins[1] - begins[0]
+    for row in range(1, len(begins) - 1):
+        if begins[row + 1] - begins[row] != width:
+            return False
+        for step in range(width):
+            if letters[begins[row] + step] != letters[begins[0] + step]:
+                return False
+    return True
 
 
 def _in_order(words: pa.Array, occurs: NDArray[np.bool_]) -> tuple[NDArray[Any], pa.Array]:

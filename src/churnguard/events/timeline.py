@@ -7,7 +7,7 @@ money int64 in 1/10,000, words are int32 codes; sums are exact, whatever the ord
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -169,8 +169,8 @@ class Timeline:
         SchemaError
             If a needed column is missing, or, when it is read, money is beyond 100 billion.
         """
-        _refuse_missing_columns(events)
         columns = Columns(events)
+        _refuse_missing_columns(columns.names)
         ids, customer = ranked(events["customer_id"])
         names, kind = ranked(events["event"])
         edges, rows, occurred = sort_events(
@@ -310,8 +310,7 @@ def _known(
     return starts, places[:count]
 
 
-def _refuse_missing_columns(events: pa.Table) -> None:
-    there = events.column_names
+def _refuse_missing_columns(there: Collection[str]) -> None:
     needed = [name for name in _NEEDED if name not in there]
     if needed:
         raise SchemaError(

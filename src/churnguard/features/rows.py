@@ -129,19 +129,19 @@ class EventRows:
 
     def where(self, column: str, equals: float | str) -> EventRows:
         """Return only the events whose column holds a number or a word."""
-        return self._narrow(("where", column, equals), lambda t: t.where(column, equals))
+        return self._narrow("where", column, equals)
 
     def known(self, column: str) -> EventRows:
         """Return only the events whose column is not missing."""
-        return self._narrow(("known", column, 0), lambda t: t.where_known(column))
+        return self._narrow("known", column, 0)
 
     def first_of(self, column: str) -> EventRows:
         """Return only the events whose word the customer's earlier ones did not hold."""
-        return self._narrow(("first_of", column, 0), lambda t: t.where_first(column))
+        return self._narrow("first_of", column, 0)
 
     def visits(self, apart_days: float = 1.0) -> EventRows:
         """Return only the events that begin a visit, at least so long after the one before."""
-        return self._narrow(("visits", "", apart_days), lambda t: t.visits(apart_days))
+        return self._narrow("visits", "", apart_days)
 
     def bounds(self, days: float | None = None, *, until: float = 0.0) -> tuple[Ints, Ints]:
         """Return first and last place (not included) of the window in the track, one a row."""
@@ -241,11 +241,13 @@ class EventRows:
         rows = self._rows
         return Windows(self._find(), rows.customers, rows.cutoffs)
 
-    def _narrow(self, step: Step, make: Callable[[PreparedTrack], PreparedTrack]) -> EventRows:
-        if step not in self._narrower:
+    def _narrow(self, *step: *Step) -> EventRows:
+        found = self._narrower.get(step)
+        if found is None:
             path = (*self._path, step)
-            self._narrower[step] = EventRows(self._rows, path, lambda: make(self._find()))
-        return self._narrower[step]
+            found = EventRows(self._rows, path, lambda: self._find().narrowed(*step))
+            self._narrower[step] = found
+        return found
 
 
 class Gaps:

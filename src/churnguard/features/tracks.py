@@ -75,6 +75,14 @@ class PreparedTrack:
         """
         return self._once(("previous", name), lambda: self._previous(self.column(name)))
 
+    def narrowed(self, how: str, name: str, to: float | str) -> PreparedTrack:
+        """Return the track of those events that a step keeps: see :data:`~.rows.Step`."""
+        if how == "where":
+            return self.where(name, to)
+        if how == "visits":
+            return self.visits(float(to))
+        return self.where_known(name) if how == "known" else self.where_first(name)
+
     def where(self, name: str, equals: float | str) -> PreparedTrack:
         """Return the track of those events whose column has a number or a word."""
         return self._once(("where", name, equals), lambda: self._kept(self._equal(name, equals)))
