@@ -282,7 +282,8 @@ def _unused(items: Sequence[Item], *, backfill: bool) -> tuple[str, ...]:
     unused: set[str] = set()
     for item in items:
         for row in item.rows:
-            unused |= row.keys() - used
+            if not row.keys() <= used:
+                unused |= row.keys() - used
     return tuple(sorted(unused))
 
 

@@ -78,19 +78,20 @@ def keyed_rows(
     aliases : mapping of str to str, optional
         Customers by the other ids that they have.
     """
-    keys: dict[str, int] = {}
-    keyed = []
-    for values in rows:
-        row = values
-        if aliases and row[1] in aliases:
-            row = (row[0], aliases[row[1]], *row[2:])
-        name = row[1]
-        key = keys.get(name)
-        if key is None:
-            key = keys[name] = customer_key(name)
-        payload = orjson.dumps(row[:_FIRST_CLOCK] + row[_FIRST_CLOCK + len(_CLOCKS) :])
-        keyed.append((event_key(row[0]), key, payload_digest(payload), *row))
-    return keyed
+    if aliases:
+        rows = [(row[0], aliases.get(row[1], row[1]), *row[2:]) for row in rows]
+    keys = {name: customer_key(name) for name in {row[1] for row in rows}}
+    after = _FIRST_CLOCK + len(_CLOCKS)
+    dumps = orjson.dumps
+    return [
+        (
+            event_key(row[0]),
+            keys[row[1]],
+            payload_digest(dumps(row[:_FIRST_CLOCK] + row[after:])),
+            *row,
+        )
+        for row in rows
+    ]
 
 
 def to_table(rows: Sequence[Sequence[Any]], *, skip: int = 0) -> pa.Table:

@@ -32,6 +32,7 @@ JSON = "application/json"
 CLOUD_EVENT = "application/cloudevents+json"
 CLOUD_EVENTS = "application/cloudevents-batch+json"
 _PREFIX = "ce-"
+_NESTS = frozenset({dict, list})
 _SPACED = (b" :", b"\t:", b"\n:", b"\r:")
 
 
@@ -99,14 +100,14 @@ def read_json(body: bytes) -> Any:
 
 
 def _count_names(parsed: Any) -> int:
-    count, left = 0, [parsed]
+    count, left = 0, [parsed] if type(parsed) in _NESTS else []
     while left:
-        value = left.pop()
+        value: Any = left.pop()
         if type(value) is dict:
             count += len(value)
-            left += [each for each in value.values() if type(each) in (dict, list)]
-        elif type(value) is list:
-            left += [each for each in value if type(each) in (dict, list)]
+            value = value.values()
+        if not _NESTS.isdisjoint(map(type, value)):
+            left += [each for each in value if type(each) in _NESTS]
     return count
 
 
