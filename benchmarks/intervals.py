@@ -7,8 +7,8 @@ nearly equal scores are looked at: in simulated shops (each with another seed an
 the end) by the mean of their known risks, on public datasets by the rate that was observed, in
 groups of 200 or more. A group is a sample of the customers with its score: the spread of the known
 risks, or the binomial spread of the outcomes, over the root of its size is added to each side as a
-variance, at the interval's own level. Slices are told with calibration in the large (known or
-observed rate less the mean risk) and expected calibration error.
+variance, at the interval's own level. Slices are told with calibration in the large (mean risk less
+the known or observed rate) and expected calibration error.
 
 The interval's widths were chosen while looking at simulated shops of seeds below 100 and at Online
 Retail II; so seeds begin with 100 here, and the other datasets were not looked at. ``--keep DIR``
@@ -134,7 +134,7 @@ class _Told:
             "inside_with_noise": bool(
                 risk - np.hypot(risk - low, noise) <= rate <= risk + np.hypot(high - risk, noise)
             ),
-            "off": rate - risk,
+            "off": risk - rate,
             "ece": ece(self.y[rows], self.risks[rows]),
         }
 
@@ -187,7 +187,7 @@ def to_text(found: dict[str, Any]) -> str:
             f"(s.e. {one['inside_se_by_cutoff']:.1%}) | {one['inside_lowest_and_highest']:.1%} | "
             f"{one['width']:.3f} |"
         )
-    lines += ["", "| shop | slice | rows | inside | rate less risk | ECE |"]
+    lines += ["", "| shop | slice | rows | inside | risk less rate | ECE |"]
     lines.append("|---|---|--:|--:|--:|--:|")
     for shop, one in found.items():
         for name, told in one["slices"].items():
