@@ -17,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from churnguard.jobs.loops import Loop, running
 from churnguard.serving.door import Champion
 from churnguard.serving.problems import log_error
+from churnguard.serving.threads import answer_with_few_threads
 
 logger = logging.getLogger("churnguard.serving")
 
@@ -48,6 +49,7 @@ def lifespan_of(
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        answer_with_few_threads()
         await _refresh(champion)
         tasks = [
             asyncio.create_task(_poll(champion, seconds)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import signal
 import socket
@@ -75,6 +76,10 @@ class Server:
             timer = threading.Timer(seconds, self.stop)
             timer.daemon = True
             timer.start()
+        if threading.current_thread() is threading.main_thread():
+            # What stands now stands until the end: a full collection need not walk through it.
+            gc.collect()
+            gc.freeze()
         self._server.run(sockets=[self._socket])
 
     def stop(self) -> None:

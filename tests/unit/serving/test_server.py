@@ -1,0 +1,42 @@
+"""What a server promises about its connections, seen at one that is open."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import socket
+from urllib.parse import urlsplit
+
+from anyio import to_thread
+
+from churnguard.bootstrap import open_shop
+from churnguard.project.template import create_project
+from churnguard.serving.app import create_app
+from churnguard.serving.server import Server
+from churnguard.serving.threads import THREADS
+from churnguard.testing import FakeChampion, FakeScorer, fake_shop
+
+
+def test_an_answer_leaves_at_once(tmp_path):
+    """Nagle's delay is off: with it, each answer on a kept connection waits 40 ms."""
+    create_project(tmp_path / "shop")
+    server = Server(open_shop(tmp_path / "shop", environ={}), host="127.0.0.1", port=0)
+    with server.in_background() as url:
+        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+        connection.request("GET", "/livez")
+        assert connection.getresponse().read()
+        (protocol,) = server._server.server_state.connections
+        theirs = protocol.transport.get_extra_info("socket")
+        assert theirs.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        connection.close()
+
+
+def test_few_threads_answer():
+    """The loop that answers has as many threads as are worth their turns."""
+
+    async def started():
+        app = create_app(fake_shop(), FakeChampion(), scorer=FakeScorer())
+        async with app.router.lifespan_context(app):
+            return to_thread.current_default_thread_limiter().total_tokens
+
+    assert asyncio.run(started()) == THREADS
