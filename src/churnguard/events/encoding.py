@@ -14,28 +14,31 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from churnguard.compiled import compiled, processors, side_by_side
+from churnguard.events.short_words import (
+    AHEAD,
+    MIX,
+    PRIME,
+    SHORT,
+    Text,
+    block,
+    in_byte_order,
+    longer,
+    longest,
+    short_numbered,
+)
 
 Codes = NDArray[np.int32]
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 Blocks = NDArray[np.uint64]
-_Text = tuple[NDArray[np.int32], Blocks, np.uint64, NDArray[np.bool_]]
 _Tables = tuple[Ints, Blocks, Ints, Codes, Blocks]
 
 MANY_ROWS = 100_000
 """From so many rows on, one thread a processor is worth its start."""
 
-SHORT = 7
-"""Words of so many bytes fit, with their length, into one integer."""
-
 _FEW_WORDS = 64
 _NUMBER = 0xFFFFFFFF
-_AHEAD = 64
-_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _SEED = np.uint64(0xCBF29CE484222325)
-_PRIME = np.uint64(0xFF51AFD7ED558CCD)
-_MIX = np.uint64(0x9E3779B97F4A7C15)
-_NONE, _BYTE = np.uint64(0), np.uint64(0xFF)
 
 
 def encode(column: pa.ChunkedArray) -> tuple[pa.Array, Codes]:
@@ -124,7 +127,7 @@ def _in_order(words: pa.Array, occurs: NDArray[np.bool_]) -> tuple[NDArray[Any],
         return np.array(those, dtype=np.int64), pa.array([few[i] for i in those], words.type)
     begins, blocks, tail = _blocks(words)
     if longest(begins) <= SHORT:
-        order = np.argsort(_in_byte_order(begins, blocks, tail), kind="stable")
+        order = np.argsort(in_byte_order(begins, blocks, tail), kind="stable")
     else:
         order = pc.sort_indices(words).to_numpy()
     order = order[occurs[order]]
@@ -182,7 +185,7 @@ def _encode_part(part: pa.Array, codes: Codes) -> Ints:
     missing = np.zeros(0, dtype=np.bool_)
     if part.null_count:
         missing = part.is_null().to_numpy(zero_copy_only=False)
-    numbered = _short_numbered if longest(begins) <= SHORT else _numbered
+    numbered = short_numbered if longest(begins) <= SHORT else _numbered
     return numbered((begins, blocks, tail, missing), codes)
 
 
@@ -194,7 +197,7 @@ def _blocks(part: pa.Array) -> tuple[NDArray[Any], Blocks, np.uint64]:
 
 
 @compiled
-def _numbered(text: _Text, codes: Codes) -> Ints:
+def _numbered(text: Text, codes: Codes) -> Ints:
     """Give the words numbers, by open addressing.
 
     A slot is 31 bits of the hash and the word's number; the different words are kept together as
@@ -214,22 +217,22 @@ def _numbered(text: _Text, codes: Codes) -> Ints:
             return firsts[:words].copy()
         slots *= 2
         table = _spread(hashes[:words], slots)
-        hashes, firsts = _longer(hashes, slots), _longer(firsts, slots)
-        starts = _longer(starts, slots + 1)
+        hashes, firsts = longer(hashes, slots), longer(firsts, slots)
+        starts = longer(starts, slots + 1)
         length = text[0][row + 1] - text[0][row]
-        kept = _longer(kept, max(2 * len(kept), 2 * (used + length // 8 + 2)))
+        kept = longer(kept, max(2 * len(kept), 2 * (used + length // 8 + 2)))
 
 
 @compiled
-def _number_some(text: _Text, codes: Codes, tables: _Tables, reached: Ints) -> None:
+def _number_some(text: Text, codes: Codes, tables: _Tables, reached: Ints) -> None:
     """Give words numbers, row by row, until the table or the blocks are full."""
     begins, blocks, tail, _ = text
     table, hashes, firsts, starts, kept = tables
     last, count, used = len(table) - 1, reached[1], reached[2]
-    rows, ahead = np.empty(_AHEAD, dtype=np.int64), np.empty(_AHEAD, dtype=np.uint64)
+    rows, ahead = np.empty(AHEAD, dtype=np.int64), np.empty(AHEAD, dtype=np.uint64)
     first = reached[0]
     while first < len(codes):
-        stop = min(first + _AHEAD, len(codes))
+        stop = min(first + AHEAD, len(codes))
         present, touched = _look_ahead(text, tables, (rows, ahead), (first, stop))
         reached[3] = touched
         for step in range(present):
@@ -244,7 +247,7 @@ def _number_some(text: _Text, codes: Codes, tables: _Tables, reached: Ints) -> N
                     if kept[place] == np.uint64(end - begin):  # its length, then its bytes
                         at = begin
                         place += 1
-                        while at < end and kept[place] == _block(blocks, tail, at, end):
+                        while at < end and kept[place] == block(blocks, tail, at, end):
                             place += 1
                             at += 8
                         if at >= end:
@@ -261,7 +264,7 @@ def _number_some(text: _Text, codes: Codes, tables: _Tables, reached: Ints) -> N
                 used += 1
                 at = begin
                 while at < end:
-                    kept[used] = _block(blocks, tail, at, end)
+                    kept[used] = block(blocks, tail, at, end)
                     used += 1
                     at += 8
                 count += 1
@@ -272,105 +275,8 @@ def _number_some(text: _Text, codes: Codes, tables: _Tables, reached: Ints) -> N
 
 
 @compiled
-def longest(begins: NDArray[Any]) -> int:
-    """Return the number of bytes of the longest word."""
-    length = 0
-    for row in range(len(begins) - 1):
-        length = max(length, begins[row + 1] - begins[row])
-    return length
-
-
-@compiled
-def _in_byte_order(begins: NDArray[Any], blocks: Blocks, tail: np.uint64) -> Blocks:
-    """Return short words as integers whose order is that of their bytes, then of their length."""
-    keys = np.empty(len(begins) - 1, dtype=np.uint64)
-    for row in range(len(keys)):
-        begin, end = np.int64(begins[row]), np.int64(begins[row + 1])
-        block, key = _block(blocks, tail, begin, end) if end > begin else _NONE, _NONE
-        for _ in range(SHORT):
-            key = (key << np.uint64(8)) | (block & _BYTE)
-            block >>= np.uint64(8)
-        keys[row] = (key << np.uint64(8)) | np.uint64(end - begin)
-    return keys
-
-
-@compiled
-def _short_numbered(text: _Text, codes: Codes) -> Ints:
-    """Give short words numbers, as :func:`_numbered` does: a slot is the word and its number."""
-    slots = 1024
-    reached = np.zeros(3, dtype=np.int64)  # rows, words, what was touched
-    table, firsts = np.zeros(2 * slots, dtype=np.uint64), np.empty(slots, dtype=np.int64)
-    while True:
-        _number_some_short(text, codes, (table, firsts), reached)
-        if reached[0] == len(codes):
-            return firsts[: reached[1]].copy()
-        slots *= 2
-        table, firsts = _spread_short(table), _longer(firsts, slots)
-
-
-@compiled
-def _number_some_short(
-    text: _Text, codes: Codes, tables: tuple[Blocks, Ints], reached: Ints
-) -> None:
-    """Give short words numbers, row by row, until the table is half full."""
-    begins, blocks, tail, missing = text
-    table, firsts = tables
-    slots, count, touched = len(table) >> 1, reached[1], _NONE
-    rows, places = np.empty(_AHEAD, dtype=np.int64), np.empty(_AHEAD, dtype=np.int64)
-    keys = np.empty(_AHEAD, dtype=np.uint64)
-    first = reached[0]
-    while first < len(codes):
-        stop, present = min(first + _AHEAD, len(codes)), 0
-        for row in range(first, stop):
-            rows[present] = row
-            present += 1 if len(missing) == 0 or not missing[row] else 0
-        for step in range(present):
-            begin, end = np.int64(begins[rows[step]]), np.int64(begins[rows[step] + 1])
-            block = _block(blocks, tail, begin, end) if end > begin else _NONE
-            keys[step] = block | (np.uint64(end - begin) << np.uint64(56))
-            places[step] = _slot(keys[step], slots)
-        for step in range(present):  # memory answers many requests at a time
-            touched ^= table[2 * places[step]]
-        for step in range(present):
-            slot = places[step]
-            while table[2 * slot + 1] and table[2 * slot] != keys[step]:
-                slot = (slot + 1) & (slots - 1)
-            if not table[2 * slot + 1]:
-                if 2 * count >= slots:
-                    reached[0], reached[1] = rows[step], count
-                    return
-                table[2 * slot], firsts[count] = keys[step], rows[step]
-                count += 1
-                table[2 * slot + 1] = np.uint64(count)
-            codes[rows[step]] = np.int64(table[2 * slot + 1]) - 1
-        first = stop
-    reached[0], reached[1], reached[2] = len(codes), count, np.int64(touched)
-
-
-@compiled
-def _slot(key: np.uint64, slots: int) -> np.int64:
-    value = (key ^ (key >> np.uint64(32))) * _PRIME
-    value = (value ^ (value >> np.uint64(29))) * _MIX
-    return np.int64(value >> np.uint64(32)) & (slots - 1)
-
-
-@compiled
-def _spread_short(table: Blocks) -> Blocks:
-    """Return a table of twice as many slots with the same words in it."""
-    slots = len(table)
-    more = np.zeros(2 * slots, dtype=np.uint64)
-    for old in range(slots >> 1):
-        if table[2 * old + 1]:
-            slot = _slot(table[2 * old], slots)
-            while more[2 * slot + 1]:
-                slot = (slot + 1) & (slots - 1)
-            more[2 * slot], more[2 * slot + 1] = table[2 * old], table[2 * old + 1]
-    return more
-
-
-@compiled
 def _look_ahead(
-    text: _Text, tables: _Tables, into: tuple[Ints, Blocks], part: tuple[int, int]
+    text: Text, tables: _Tables, into: tuple[Ints, Blocks], part: tuple[int, int]
 ) -> tuple[int, np.int64]:
     """Find and hash the next rows with a word, and touch what they will need.
 
@@ -390,10 +296,10 @@ def _look_ahead(
         begin, end = np.int64(begins[rows[step]]), np.int64(begins[rows[step] + 1])
         value, at = _SEED, begin
         while at < end:
-            value = (value ^ _block(blocks, tail, at, end)) * _PRIME
+            value = (value ^ block(blocks, tail, at, end)) * PRIME
             value ^= value >> np.uint64(32)
             at += 8
-        value = (value ^ np.uint64(end - begin)) * _MIX
+        value = (value ^ np.uint64(end - begin)) * MIX
         ahead[step] = value ^ (value >> np.uint64(29))
     for step in range(present):
         places[step] = table[ahead[step] & last]
@@ -402,16 +308,6 @@ def _look_ahead(
     for step in range(present):
         touched ^= kept[places[step]]
     return present, np.int64(touched)
-
-
-@compiled
-def _block(blocks: Blocks, tail: np.uint64, at: np.int64, end: np.int64) -> np.uint64:
-    """Return the next eight bytes of a word, zeros after its end, from two aligned blocks."""
-    place, shift = at >> 3, np.uint64((at & 7) << 3)
-    one = blocks[place] if place < len(blocks) else tail
-    two = blocks[place + 1] if place + 1 < len(blocks) else tail
-    both = (one >> shift) | ((two << np.uint64(1)) << (np.uint64(63) - shift))
-    return both & (_ALL >> np.uint64((8 - min(int(end - at), 8)) << 3))
 
 
 @compiled
@@ -424,13 +320,6 @@ def _spread(hashes: Blocks, slots: int) -> Ints:
             slot = (slot + 1) & (slots - 1)
         table[slot] = (np.int64(hashes[number] >> np.uint64(33)) << 32) | number
     return table
-
-
-@compiled
-def _longer(numbers: NDArray[Any], length: int) -> NDArray[Any]:
-    more = np.zeros(length, dtype=numbers.dtype)
-    more[: len(numbers)] = numbers
-    return more
 
 
 @compiled

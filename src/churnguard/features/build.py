@@ -175,10 +175,12 @@ class _Work:
 
     def _fill(self, tracks: Tracks, customers: Codes, cutoffs: Ints, places: Ints) -> None:
         if len(places) <= MOST_ROWS and len(tracks.timeline.customer_ids) == 1:
-            answers = self.catalogue.questions.answers(tracks, cutoffs)
+            questions, signals = self.catalogue.questions, self.catalogue.signals
+            numbers, answers = questions.answers(tracks, cutoffs)
             rows = Rows(tracks, customers, cutoffs, population=self.population, answers=answers)
-            columns = [found.column(rows) for found in self.catalogue.signals]
-            self.values[:, places] = np.reshape(columns, (len(columns), len(places)))
+            made = [signals[place].column(rows) for place in questions.made.tolist()]
+            self.values[questions.plain[:, :1], places] = numbers[questions.plain[:, 1]]
+            self.values[questions.made[:, None], places] = np.reshape(made, (-1, len(places)))
             return
         rows = Rows(tracks, customers, cutoffs, population=self.population)
         for column, found in zip(self.values, self.catalogue.signals, strict=True):

@@ -8,8 +8,8 @@ computed. A question that was not foreseen is answered as for many rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -26,6 +26,7 @@ from churnguard.features.signal import Signal
 from churnguard.features.tracks import DERIVED, Tracks, scale
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 Codes = NDArray[np.int32]
 
 MOST_ROWS = 64
@@ -53,6 +54,10 @@ class Questions:
     asked : tuple of (Path, tuple of Question, int, tuple of (Question, int))
         By path: questions with one number for an answer, and the place of the first answer; then
         the other questions, each with the place of its own.
+    plain : ndarray of int64, shape (k, 2)
+        Signals that are an answer and nothing else: the signal's place and the answer's.
+    made : ndarray of int64, shape (signals - k,)
+        Places of the signals that are computed from answers.
     """
 
     kinds: tuple[str, ...]
@@ -61,6 +66,8 @@ class Questions:
     words: tuple[tuple[int, str, str], ...]
     program: Ints
     asked: tuple[tuple[Path, tuple[Question, ...], int, tuple[tuple[Question, int], ...]], ...]
+    plain: Ints = field(default_factory=lambda: np.empty((0, 2), dtype=np.int64))
+    made: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     @classmethod
     def of(cls, signals: Iterable[Signal]) -> Questions:
@@ -70,16 +77,20 @@ class Questions:
         words, where it is computed.
         """
         heard: dict[Path, dict[Question, None]] = {}
-        rows = _listening(heard)
-        for signal in signals:
-            try:
-                with np.errstate(all="ignore"):
-                    signal.compute(rows)
-            except Exception:  # noqa: BLE001, S112 - whatever a shop's own code raises
-                continue
-        return _program(heard)
+        signals = tuple(signals)
+        _computed(signals, _nobody(_Heard(heard)))
+        questions = _program(heard)
+        found = [_same(signals, questions, values) for values in _TRIALS]
+        plain = np.array(found[0], dtype=np.int64)
+        plain[(np.array(found) != plain).any(axis=0)] = -1
+        known = np.flatnonzero(plain >= 0)
+        return replace(
+            questions,
+            plain=np.stack([known, plain[known]], axis=1),
+            made=np.flatnonzero(plain < 0),
+        )
 
-    def answers(self, tracks: Tracks, cutoffs: Ints) -> Answers:
+    def answers(self, tracks: Tracks, cutoffs: Ints) -> tuple[Floats, Answers]:
         """Answer everything for the one customer of some tracks.
 
         Parameters
@@ -91,13 +102,18 @@ class Questions:
 
         Returns
         -------
-        mapping of Path to mapping of Question
-            One number a cutoff for each; three of them for gaps.
+        numbers : ndarray of float64, shape (answers, n)
+            The answers by place.
+        answers : mapping of Path to mapping of Question
+            The same by name: one number a cutoff for each; three of them for gaps.
         """
         events = tracks.once((self.kinds, self.columns), lambda: self._events(tracks))
         steps = tracks.once(self.words, lambda: self._coded(tracks.timeline))
         found, instants = answering.answer(*events, steps, self.program, cutoffs)
-        numbers, answers = list(found), {}
+        return found, self._named(list(found), instants)
+
+    def _named(self, numbers: Sequence[Floats], instants: Ints) -> Answers:
+        answers: dict[Path, Mapping[Question, Any]] = {}
         for path, plain, first, others in self.asked:
             known: dict[Question, Any] = dict(zip(plain, numbers[first:], strict=False))
             for question, place in others:
@@ -167,10 +183,39 @@ class _Listener(dict[Question, Any]):
         return default
 
 
-def _listening(heard: dict[Path, dict[Question, None]]) -> Rows:
+def _nobody(answers: Answers) -> Rows:
+    """Return the one row of a customer without events, of whom some answers are known."""
     nobody = Timeline(np.array(["nobody"], dtype=object), {}, Columns(empty_events()))
     customers, cutoffs = np.zeros(1, np.int32), np.zeros(1, np.int64)
-    return Rows(Tracks(nobody), customers, cutoffs, answers=_Heard(heard))
+    return Rows(Tracks(nobody), customers, cutoffs, answers=answers)
+
+
+def _computed(signals: Iterable[Signal], rows: Rows) -> list[Any]:
+    """Return what signals say of rows, None where they fail."""
+    said: list[Any] = []
+    for signal in signals:
+        try:
+            with np.errstate(all="ignore"):
+                said.append(signal.compute(rows))
+        except Exception:  # noqa: BLE001 - whatever a shop's own code raises
+            said.append(None)
+    return said
+
+
+_TRIALS = (np.nan, 0.0, 1.0, 40.0)
+
+
+def _same(signals: Iterable[Signal], questions: Questions, value: float) -> list[int]:
+    """Return, by signal, the place of the answer that it hands on as it is, -1 where it does not.
+
+    All answers are the same number: one that a signal might look at, to do this or that.
+    """
+    answers = int(questions.program[:, 7].max(initial=-1)) + 3
+    numbers = list(np.full((answers, 1), value))
+    instants = np.full((answers, 1), MISSING)
+    places = {id(number): place for place, number in enumerate(numbers)}
+    rows = _nobody(questions._named(numbers, instants))  # noqa: SLF001
+    return [places.get(id(said), -1) for said in _computed(signals, rows)]
 
 
 def _program(heard: Mapping[Path, Mapping[Question, None]]) -> Questions:

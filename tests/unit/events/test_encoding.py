@@ -4,7 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from churnguard.events.encoding import MANY_ROWS, SHORT, encode, ranked
+from churnguard.events.encoding import MANY_ROWS, encode, ranked
+from churnguard.events.short_words import SHORT
 
 SHORT_WORDS = ("", "a", "a\0", "a\0\0", "\0", "b", "ab", "é", "שלום"[:3], "1234567", "99", "100")
 LONG_WORDS = (*SHORT_WORDS, "12345678", "customer-0001", "customer-0002")

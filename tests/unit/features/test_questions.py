@@ -80,3 +80,32 @@ def test_a_signal_that_fails_on_nobody_asks_nothing():
         raise ValueError(len(rows))
 
     assert len(Questions.of(own(impatient).signals).program) == 0
+
+
+def test_a_signal_that_looks_at_its_answer_is_computed_from_it(timeline):
+    """Only what hands an answer on whatever it is, is taken without asking the signal again."""
+
+    def plainly(rows):
+        return rows.events("order_completed").count(90)
+
+    def now_and_then(rows):
+        counted = rows.events("order_completed").count()
+        return counted + 100.0 if (counted > 2).any() else counted
+
+    def where_known(rows):
+        last = rows.events("order_completed").last("value")
+        return np.where(np.isnan(last), -1.0, last) if np.isnan(last).any() else last
+
+    for compute, plain in ((plainly, 1), (now_and_then, 0), (where_known, 0)):
+        catalogue = own(compute)
+        assert (len(catalogue.questions.plain), len(catalogue.questions.made)) == (plain, 1 - plain)
+    several, together = alone(timeline, own(plainly))
+    assert several.tobytes() == together.tobytes()
+
+
+def test_half_of_the_catalogue_is_answers_as_they_are():
+    """Counts, sums and the like need no call of their signal for one customer."""
+    questions = Catalogue.of().questions
+    places = [*questions.plain[:, 0].tolist(), *questions.made.tolist()]
+    assert sorted(places) == list(range(len(Catalogue.of())))
+    assert len(questions.plain) >= 60
