@@ -17,6 +17,7 @@ OPEN = {"/livez", "/readyz"}
 NEEDED = {
     "GET /metrics": "metrics:read",
     "POST /v1/events": "events:write",
+    "OPTIONS /v1/events": "events:write",
     "GET /v1/quarantine": "events:write",
     "POST /v1/quarantine/{row_id}/replay": "events:write",
     "POST /v1/identities": "events:write",
