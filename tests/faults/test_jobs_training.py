@@ -17,6 +17,7 @@ import pytest
 
 from churnguard.bootstrap import open_shop
 from churnguard.errors import CatalogueError, NotEnoughHistory
+from churnguard.jobs.check import check
 from churnguard.jobs.train import train
 from churnguard.project.layout import Layout
 from churnguard.project.loader import load_catalogue
@@ -43,9 +44,9 @@ MlflowRegistry(Path(sys.argv[1]), "shop").log_training(
 def make_shop(tmp_path):
     """Make a project with these events and no model."""
 
-    def make(rows):
-        create_project(tmp_path / "shop")
-        shop = open_shop(tmp_path / "shop", clock=lambda: NOON, environ={})
+    def make(rows, name="shop"):
+        create_project(tmp_path / name)
+        shop = open_shop(tmp_path / name, clock=lambda: NOON, environ={})
         shop.events.append(build_events(rows))
         return shop
 
@@ -103,7 +104,11 @@ def test_hardly_any_data_is_refused(make_shop, rows):
     _nothing_was_kept(shop)
 
 
-def test_a_million_categories_are_words_not_columns(make_shop):
+@pytest.mark.parametrize(
+    ("customers", "days"),
+    [(20, 500), pytest.param(2_000, 501, marks=[pytest.mark.chaos, pytest.mark.timeout(900)])],
+)
+def test_a_million_categories_are_words_not_columns(make_shop, customers, days):
     """F32: signals count words; however many there are, a row stays as wide as the catalogue."""
     from churnguard.events.timeline import Timeline
     from churnguard.features.build import build_features
@@ -115,9 +120,19 @@ def test_a_million_categories_are_words_not_columns(make_shop):
     }
     shop = make_shop(_orders(1, [10]))
     catalogue = load_catalogue(Layout(shop.root))
-    timeline = Timeline.from_arrow(build_events(_orders(20, range(1, 500), **words)))
-    rows = build_features(timeline, catalogue, range(20), [1_790_000_000_000_000] * 20)
-    assert rows.values.shape == (20, len(catalogue))
+    timeline = Timeline.from_arrow(build_events(_orders(customers, range(1, days), **words)))
+    cutoffs = [1_790_000_000_000_000] * customers
+    rows = build_features(timeline, catalogue, range(customers), cutoffs)
+    assert rows.values.shape == (customers, len(catalogue))
+
+
+def test_a_column_without_any_value_is_named_and_its_signals_are_left_out(make_shop):
+    """F32: all-null columns are no numbers to learn from; what they fed is missing, and told."""
+    empty = {name: lambda _customer, _day: None for name in ("value", "coupon")}
+    told = check(make_shop(_orders(60, range(5, 700, 25), **empty)))
+    assert "value" in told.left_out["orders"]
+    filled = check(make_shop(_orders(60, range(5, 700, 25)), name="other"))
+    assert "value" not in filled.left_out.get("orders", "")
 
 
 @pytest.mark.parametrize(
