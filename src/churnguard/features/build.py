@@ -30,7 +30,7 @@ Codes = NDArray[np.int32]
 
 BLOCK_ROWS = 65_536
 _LATE_ROWS = 4_096
-_PART_ROWS, _PART_EVENTS = 16_000, 262_144
+_PART_ROWS, _PART_EVENTS = 32_000, 524_288
 
 
 @dataclass(frozen=True)
