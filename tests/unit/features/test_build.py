@@ -57,6 +57,7 @@ def test_blocks_do_not_show(monkeypatch):
     catalogue = Catalogue.of(["logins"])
     whole = build.build_features(timeline, catalogue, customers, cutoffs)
     monkeypatch.setattr(build, "BLOCK_ROWS", 7)
+    monkeypatch.setattr(build, "_PART_ROWS", 12)
     monkeypatch.setattr(build, "_LATE_ROWS", 2)
     blocks = build.build_features(timeline, catalogue, customers, cutoffs)
     assert whole.values.tobytes() == blocks.values.tobytes()
