@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from churnguard.compiled import processors, side_by_side
 from churnguard.events.timeline import Timeline
@@ -22,6 +23,9 @@ from churnguard.scoring.compose import ScoringContext, compose_scores, score_wit
 from churnguard.scoring.score import Score
 
 Part = TypeVar("Part")
+
+MOST_EVENTS = 250_000
+"""Events whose signals are built at once: a bucket of a large shop's history has millions."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def judge_here(
 ) -> LocalJudge:
     """Build everybody's signals at an instant, to be scored."""
     rows = []
-    parts = (events for events in shop.events.partitions() if events.num_rows)
+    parts = (some for events in shop.events.partitions() for some in sliced(events))
 
     def build(events: pa.Table) -> FeatureRows:
         return feature_rows(Timeline.from_arrow(events), champion, as_of=as_of)
@@ -90,6 +94,34 @@ def judge_here(
         rows += side_by_side(build, some)
     context = scoring_context(shop, champion, as_of=as_of)
     return LocalJudge(shop, context, rows, as_of, progress)
+
+
+def sliced(events: pa.Table, most: int = MOST_EVENTS) -> Iterator[pa.Table]:
+    """Yield events in slices of about so many, each customer's in one of them.
+
+    Parameters
+    ----------
+    events : pyarrow.Table
+        In ``EVENT_SCHEMA``, each customer's events side by side.
+    most : int
+        Events, and those that the last customer of a slice has beyond.
+
+    Examples
+    --------
+    >>> ids = pa.table({"customer_id": ["C1", "C2", "C2", "C2", "C3"]})
+    >>> [some["customer_id"].to_pylist() for some in sliced(ids, 2)]
+    [['C1', 'C2', 'C2', 'C2'], ['C3']]
+    """
+    ids = events["customer_id"]
+    start = 0
+    while start < len(ids):
+        end = start + most
+        if end < len(ids):
+            same = pc.equal(ids.slice(end), ids[end - 1])
+            others = pc.index(same, value=False).as_py()
+            end = len(ids) if others < 0 else end + others
+        yield events.slice(start, end - start)
+        start = end
 
 
 def batched(parts: Iterable[Part], most: int) -> Iterator[list[Part]]:
