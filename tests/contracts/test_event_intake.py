@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from churnguard.clock import to_us
+from churnguard.events.customers import CUSTOMER_SCHEMA
 from churnguard.jobs.ports import KNOWN, LINKED, REFUSED, EventBatch, Link, QuarantinedRow
 from churnguard.store.database import open_database, upgrade_database
 from churnguard.store.events import SqlEventStore
@@ -111,6 +112,22 @@ def test_an_alias_names_its_owner_and_nobody_else_has_one(store):
     take(store, EventBatch(links=[Link("a", "b"), Link("b", "c")], at=AT))
     assert dict(store.owners(["a", "b", "c", "d", "a"])) == {"a": "c", "b": "c"}
     assert dict(store.owners([])) == {}
+
+
+def test_what_a_customer_file_says_of_an_alias_holds_for_its_owner(store):
+    """Objected to as a guest is objected to; whatever the order of the rows, and once."""
+    take(store, EventBatch(links=[Link("guest", "C1")], at=AT))
+    said = [
+        {"customer_id": "guest", "opt_out_profiling": True, "consent_email": False},
+        {"customer_id": "C1", "opt_out_profiling": False, "consent_email": True},
+    ]
+    table = CUSTOMER_SCHEMA.empty_table().from_pylist(said, schema=CUSTOMER_SCHEMA)
+    assert store.put_customers(table).accepted == 2
+    (book,) = store.customers().to_pylist()
+    told = [book[name] for name in ("customer_id", "opt_out_profiling", "consent_email")]
+    assert told == ["C1", True, True]
+    assert store.customers(["guest"]).num_rows == 0
+    assert store.put_customers(table.slice(0, 1)).duplicates == 1
 
 
 def test_links_follow_each_other_and_are_never_undone(store):

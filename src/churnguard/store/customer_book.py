@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from churnguard.events.customers import BOOK_SCHEMA, CUSTOMER_SCHEMA
 from churnguard.store.bulk import insert_many
 from churnguard.store.changes import BOOK_VERSION, raise_counter
+from churnguard.store.identity import resolve
 from churnguard.store.records import ACCEPTED, DUPLICATE, ERASED, Appended
 from churnguard.store.service_tables import restriction
 from churnguard.store.tables import customer
@@ -19,6 +20,7 @@ from churnguard.store.tombstones import Tombstones
 
 _COLUMNS = tuple(CUSTOMER_SCHEMA.names)
 _OPT_OUT = _COLUMNS.index("opt_out_profiling")
+_STRICTER = (_OPT_OUT, _COLUMNS.index("exclude"))
 _LOOKUP = 2_000
 
 
@@ -27,16 +29,22 @@ def put(
 ) -> Appended:
     """Store rows; an unchanged row is a duplicate, a new or changed one is accepted.
 
-    A row of an erased person is dropped.
+    A row of an id that was merged into a customer adds to that customer's own. A row of an erased
+    person is dropped.
     """
     rows = _rows(customers)
+    owners = resolve(connection, (row[0] for row in rows))
     gone = (tombstones or Tombstones()).among(connection, (row[0] for row in rows))
-    known = _known(connection, [row[0] for row in rows])
+    known = _known(connection, [*(row[0] for row in rows), *owners.values()])
     outcomes = np.empty(len(rows), np.int8)
     changed: dict[str, tuple[Any, ...]] = {}
-    for place, row in enumerate(rows):
+    # What is said of customers under their own ids comes first: the others only add to it.
+    for place in sorted(range(len(rows)), key=lambda place: rows[place][0] in owners):
+        given = rows[place]
+        owner = owners.get(given[0])
+        row = given if owner is None else joined(given, known.get(owner), owner)
         outcomes[place] = DUPLICATE if known.get(row[0]) == row else ACCEPTED
-        if row[0] in gone:
+        if given[0] in gone or row[0] in gone:
             outcomes[place] = ERASED
         if outcomes[place] == ACCEPTED:
             known[row[0]] = changed[row[0]] = row
@@ -48,6 +56,29 @@ def put(
     counts = np.bincount(outcomes, minlength=4).tolist()
     accepted, duplicates = counts[ACCEPTED], counts[DUPLICATE]
     return Appended(accepted, duplicates, 0, outcomes=outcomes, erased=counts[ERASED])
+
+
+def joined(
+    alias: tuple[Any, ...], own: tuple[Any, ...] | None, customer_id: str
+) -> tuple[Any, ...]:
+    """Return a customer's row with what the row of an alias says beside it.
+
+    Whoever objected or is left out stays so; else the customer's own row counts where it says
+    something.
+
+    Examples
+    --------
+    >>> blank = [None] * len(_COLUMNS)
+    >>> guest, own = [*blank], [*blank]
+    >>> guest[_OPT_OUT], own[_OPT_OUT] = 1, 0
+    >>> joined(tuple(guest), tuple(own), "C1")[_OPT_OUT]
+    1
+    """
+    mine = own or (None,) * len(_COLUMNS)
+    row = [there if here is None else here for there, here in zip(alias, mine, strict=True)]
+    for place in _STRICTER:
+        row[place] = max(alias[place] or 0, mine[place] or 0) or row[place]
+    return (customer_id, *row[1:])
 
 
 def read(connection: sa.Connection, customer_ids: Sequence[str] | None = None) -> pa.Table:

@@ -252,9 +252,14 @@ class FakeEventStore:
         """Store the customer book."""
         given = customers.to_pylist()
         rows = [row for row in given if row["customer_id"] not in self._forgotten]
-        same = sum(self._customers.get(row["customer_id"]) == row for row in rows)
+        same = 0
+        for row in sorted(rows, key=lambda row: row["customer_id"] in self._aliases):
+            owner = self._aliases.get(row["customer_id"])
+            own = self._customers.get(owner or row["customer_id"])
+            whole = row if owner is None else _joined(row, own or {}, owner)
+            same += own == whole
+            self._customers[whole["customer_id"]] = whole
         self.book_version += same < len(rows)
-        self._customers |= {row["customer_id"]: row for row in rows}
         return Appended(len(rows) - same, same, 0, erased=len(given) - len(rows))
 
     def customers(self, customer_ids: Sequence[str] | None = None) -> pa.Table:
