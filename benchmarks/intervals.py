@@ -8,11 +8,13 @@ the end) by the mean of their known risks, on public datasets by the rate that w
 groups of 200 or more. A group is a sample of the customers with its score: the spread of the known
 risks, or the binomial spread of the outcomes, over the root of its size is added to each side as a
 variance, at the interval's own level. Slices are told with calibration in the large (mean risk less
-the known or observed rate) and expected calibration error.
+the known or observed rate) and, from 200 rows on, expected calibration error.
 
 The interval's widths were chosen while looking at simulated shops of seeds below 100 and at Online
 Retail II; so seeds begin with 100 here, and the other datasets were not looked at. ``--keep DIR``
 keeps figures, and reads rows that ``quality.py`` kept there: a run that is interrupted goes on.
+
+Costs about 20 seconds of CPU a simulated shop and, with kept rows, a minute a public dataset.
 """
 
 from __future__ import annotations
@@ -191,9 +193,10 @@ def to_text(found: dict[str, Any]) -> str:
     lines.append("|---|---|--:|--:|--:|--:|")
     for shop, one in found.items():
         for name, told in one["slices"].items():
+            error = f"{told['ece']:.3f}" if told["rows"] >= REAL_GROUP else ""
             lines.append(
                 f"| {shop} | {name} | {told['rows']:.0f} | {told['inside']:.1%} | "
-                f"{told['calibration_in_the_large']:+.3f} | {told['ece']:.3f} |"
+                f"{told['calibration_in_the_large']:+.3f} | {error} |"
             )
     return "\n".join(lines)
 
