@@ -10,7 +10,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from churnguard.events.customers import BOOK_SCHEMA, CUSTOMER_SCHEMA
-from churnguard.store.bulk import insert_many
+from churnguard.store.bulk import any_of, insert_many
 from churnguard.store.changes import BOOK_VERSION, raise_counter
 from churnguard.store.identity import resolve
 from churnguard.store.records import ACCEPTED, DUPLICATE, ERASED, Appended
@@ -21,6 +21,7 @@ from churnguard.store.tombstones import Tombstones
 _COLUMNS = tuple(CUSTOMER_SCHEMA.names)
 _OPT_OUT = _COLUMNS.index("opt_out_profiling")
 _STRICTER = (_OPT_OUT, _COLUMNS.index("exclude"))
+_HELD = ("customer_id", "objected_at", "restricted_at")
 _LOOKUP = 2_000
 
 
@@ -99,32 +100,41 @@ def read(connection: sa.Connection, customer_ids: Sequence[str] | None = None) -
 def _all_rows(
     connection: sa.Connection, customer_ids: Sequence[str] | None = None
 ) -> list[tuple[Any, ...]]:
-    query = sa.select(*(customer.c[name] for name in _COLUMNS)).order_by(customer.c.customer_id)
+    return _select(connection, customer, _COLUMNS, customer_ids)
+
+
+def _select(
+    connection: sa.Connection,
+    table: sa.Table,
+    columns: Sequence[str],
+    customer_ids: Sequence[str] | None,
+) -> list[tuple[Any, ...]]:
+    """Read by the driver's own SQL: this stands in requests, and rows need no conversion."""
+    sql, parameters = f"SELECT {', '.join(columns)} FROM {table.name}", tuple[Any, ...]()
     if customer_ids is not None:
-        query = query.where(customer.c.customer_id.in_(customer_ids))
-    return [tuple(row) for row in connection.execute(query)]
+        some, parameters = any_of(connection, "customer_id", customer_ids)
+        sql += f" WHERE {some}"
+    rows = connection.exec_driver_sql(f"{sql} ORDER BY customer_id", parameters)
+    return [tuple(row) for row in rows]
 
 
 def _with_restrictions(
     connection: sa.Connection, rows: list[tuple[Any, ...]], customer_ids: Sequence[str] | None
 ) -> list[tuple[Any, ...]]:
     """Return rows of the book with a last value that tells who is restricted."""
-    query = sa.select(restriction)
-    if customer_ids is not None:
-        query = query.where(restriction.c.customer_id.in_(customer_ids))
-    held = {row.customer_id: row for row in connection.execute(query)}
+    found = _select(connection, restriction, _HELD, customer_ids)
+    held = {name: (objected, restricted) for name, objected, restricted in found}
     if not held:
         return [(*row, None) for row in rows]
     whole = {row[0]: row for row in rows}
-    found = []
+    rows = []
     for name in sorted(whole.keys() | held.keys()):
         row = list(whole.get(name, (name, *[None] * (len(_COLUMNS) - 1))))
-        mine = held.get(name)
-        if mine is not None and mine.objected_at is not None:
+        objected, restricted = held.get(name, (None, None))
+        if objected is not None:
             row[_OPT_OUT] = 1
-        restricted = mine is not None and mine.restricted_at is not None
-        found.append((*row, 1 if restricted else None))
-    return found
+        rows.append((*row, None if restricted is None else 1))
+    return rows
 
 
 def has(connection: sa.Connection, customer_id: str) -> bool:
