@@ -32,6 +32,8 @@ KNOTS = 36
 
 _MEAN_SD = 1.0
 _SLOPE_PRIOR_SD = 0.3
+_WIDTHS_WORTH = 4.0
+"""The recipe's widths count as much as what so many cutoffs of the shop say of its own."""
 
 
 @dataclass(frozen=True)
@@ -156,18 +158,26 @@ class _Level:
         scatter = np.diag(noise + recipe.cutoff_sd**2)
         self._inverse = np.linalg.inv(self._kernel(times, times) + scatter)
         self._weights = self._inverse @ levels
+        surprise = float(levels @ self._weights)
+        self._scale = (_WIDTHS_WORTH + surprise) / (_WIDTHS_WORTH + len(levels))
 
     def mean(self, times: Floats) -> Floats:
         """Return the expected level at some times, in days."""
         return np.asarray(self._kernel(times, self._times) @ self._weights)
 
     def sd(self, time: float) -> float:
-        """Return how far a new cutoff's level may be off, its own scatter included."""
+        """Return how far a new cutoff's level may be off, its own scatter included.
+
+        The recipe's widths hold for shops at large. A shop whose own levels moved less, or more,
+        than these let expect has its variance scaled so, as that of a Student-t process is
+        (A. Shah, A. Wilson, Z. Ghahramani: "Student-t Processes as Alternatives to Gaussian
+        Processes", AISTATS 2014, sec. 3); where noise hides that, little is changed.
+        """
         at = np.array([time])
         cross = self._kernel(at, self._times)
         known = cross @ self._inverse @ cross.T
         variance = float((self._kernel(at, at) - known)[0, 0]) + self._recipe.cutoff_sd**2
-        return math.sqrt(max(variance, 0.0))
+        return math.sqrt(max(self._scale * variance, 0.0))
 
     def _kernel(self, left: Floats, right: Floats) -> Floats:
         apart = left[:, None] - right[None, :]

@@ -92,6 +92,21 @@ def test_more_of_a_year_seen_makes_the_level_surer(make_dataset):
     assert sd(14) < sd(3)
 
 
+def test_a_steady_shop_is_surer_of_its_level_than_a_restless_one(make_dataset):
+    """Each shop's own levels say how far its next may be off; neither forgets the usual width."""
+
+    def sd(swing):
+        data = make_dataset(customers=400)
+        step = np.where(np.searchsorted(np.unique(data.cutoffs), data.cutoffs) % 2, swing, -swing)
+        risk = expit(known_margins(data) + step)
+        y = (np.random.default_rng(5).random(len(data)) < risk).astype(np.int8)
+        until = int(data.cutoffs.max()) + data.horizon_us
+        moved = replace(data, y=y)
+        return calibrate(known_margins(moved), moved, Recipe(), until_us=until).level_sd
+
+    assert 0.1 < sd(0.0) < 0.8 * sd(0.4)
+
+
 @pytest.mark.parametrize(("cutoffs", "steady"), [(7, True), (14, False)])
 def test_a_season_is_told_only_once_the_year_was_seen(make_dataset, cutoffs, steady):
     """Before that the level ahead goes one way, back to what is usual, without waves."""
