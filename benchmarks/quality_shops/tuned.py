@@ -38,7 +38,7 @@ def tuned(
     trials : int
         Trials of the search.
     keep : Path, optional
-        Where rows are kept.
+        Where rows are kept, and the study: a search that is interrupted goes on.
     threads : int
         Cutoffs judged at the same time.
 
@@ -55,7 +55,7 @@ def tuned(
             recipe,
             trials=trials,
             before_us=min(rows.judge),
-            file=Path(folder) / "studies.log",
+            file=(keep or Path(folder)) / f"{name}-studies.log",
             threads=threads,
         )
     seconds = time.perf_counter() - began
