@@ -76,7 +76,6 @@ class Server:
         self.under = tuple(under)
         self.process: Process | None = None
         self.url = ""
-        self._starts = 0
 
     def __enter__(self) -> Self:
         self.start()
@@ -93,10 +92,10 @@ class Server:
     def start(self, *, wait: bool = True) -> Self:
         """Start it, and wait until it answers (``wait``)."""
         assert self.process is None, "it runs already"
-        self._starts += 1
         folder = self.root / ".process"
         folder.mkdir(exist_ok=True)
-        self._told, self._log = folder / f"{self._starts}.out", folder / f"{self._starts}.err"
+        number = len(list(folder.glob("*.out"))) + 1
+        self._told, self._log = folder / f"{number}.out", folder / f"{number}.err"
         words = ["serve", "--project", str(self.root), "--port", "0", "--json", *self.words]
         self.process = self._spawn(words)
         self.url = self._read_url()

@@ -18,7 +18,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from hashlib import sha256
 from typing import Any, Literal, cast
 
@@ -303,9 +303,10 @@ def _register(definition: Definition) -> None:
     _REGISTRY[source] = [*others, definition]
 
 
-def _fields(template: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def _fields(template: str) -> tuple[str, ...]:
     """Return the signals whose numbers a sentence holds."""
-    return [name for name, _ in _FIELD.findall(template)]
+    return tuple(name for name, _ in _FIELD.findall(template))
 
 
 def _several(texts: str | tuple[str, ...]) -> tuple[str, ...]:

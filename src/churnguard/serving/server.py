@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import resource
 import signal
@@ -9,7 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 import uvicorn
@@ -68,7 +69,7 @@ class Server:
         )
         config.load()
         config.http_protocol_class = with_head_timeout(config.http_protocol_class)
-        self._server = _Quiet(config)
+        self._server = _Quiet(config, self._socket)
 
     def run(self, *, seconds: float | None = None) -> None:
         """Serve until Ctrl-C or SIGTERM, at most so many seconds."""
@@ -101,13 +102,17 @@ class Server:
 class _Quiet(uvicorn.Server):
     """A server that ends without cutting anybody off, and exits with 0: it did as it was asked.
 
-    It stops listening, and for up to two seconds goes on answering those who are connected, telling
-    each to leave (``Connection: close``): a connection that is closed while idle may lose a request
-    that is on its way. Then it finishes what is under way. A second signal waits for nothing.
+    It takes in whoever has connected so far and stops listening, and for up to two seconds goes on
+    answering those who are connected, telling each to leave (``Connection: close``): a connection
+    that is closed while idle may lose a request that is on its way. Then it finishes what is under
+    way. A second signal waits for nothing.
     uvicorn itself would raise the signal once more at the end: that is told as a death by signal.
     """
 
-    _asked_at: float | None = None
+    def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
+        super().__init__(config)
+        self._listener: socket.socket | None = listener
+        self._asked_at: float | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to end; the second time, at once."""
@@ -122,11 +127,32 @@ class _Quiet(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Tell whether it is time to end; asked every tenth of a second."""
         if self._asked_at is not None:
-            for server in self.servers:
-                server.close()
+            await self._stop_listening()
             late = time.monotonic() - self._asked_at > _LEAVE_SECONDS
             self.should_exit |= late or not self.server_state.connections
         return await super().on_tick(counter)
+
+    async def _stop_listening(self) -> None:
+        """Close the listener, which would reset those whom the kernel has connected already."""
+        listener, self._listener = self._listener, None
+        if listener is None:
+            return
+        listener.setblocking(False)
+        waiting = []
+        with suppress(BlockingIOError):
+            while True:
+                waiting.append(listener.accept()[0])
+        for server in self.servers:
+            server.close()
+        for connection in waiting:
+            connection.setblocking(False)
+            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
+
+    def _protocol(self) -> asyncio.Protocol:
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
