@@ -56,5 +56,5 @@ def test_uvicorn_serves_the_project_that_the_door_stands_in(trained, tmp_path: P
         assert score.json()["customer_id"] == customer
         assert score.json()["model"]["version"] == trained.report.version
     log = "".join(lines)
-    assert '"route": "/v1/customers/{customer_id}/score"' in log
+    assert '"route":"/v1/customers/{customer_id}/score"' in log
     assert customer not in log
