@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from churnguard.jobs.ports import Shop, silent
 from churnguard.jobs.promote import promote
 from churnguard.jobs.score import SCORE_SCHEMA, score_everybody, score_table
 from churnguard.jobs.score_customer import score_customers
+from churnguard.jobs.score_here import judge_here, sliced
 from churnguard.scoring.bundle import load_bundle
 from churnguard.scoring.signature import new_key_pair, read_trusted
 from churnguard.training.metrics import auc
@@ -104,6 +106,17 @@ def test_batch_request_python_and_explain_agree_to_the_last_bit(trained, tmp_pat
         assert one.action.code == batch[customer]["action"]
         assert explain(shop, customer).score.churn_risk == one.churn_risk
         assert shop.scores.stored_score(customer).churn_risk == one.churn_risk
+
+
+def test_a_partition_scored_in_slices_gives_the_same(trained, monkeypatch) -> None:
+    """A large shop's partition is built a slice at a time, and no customer is cut in two."""
+    shop, champion = trained.shop, champion_for(trained.shop, None)
+    judged = partial(judge_here, shop, champion, as_of=shop.clock(), progress=silent)
+    whole = judged().scores()
+    monkeypatch.setitem(judge_here.__globals__, "sliced", partial(sliced, most=70))
+    in_slices = judged()
+    assert len(in_slices.rows) > 20
+    assert in_slices.scores() == whole
 
 
 def test_csv_and_parquet_hold_the_same(trained, tmp_path: Path) -> None:

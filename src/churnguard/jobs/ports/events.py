@@ -70,7 +70,7 @@ class EventStore(Protocol):
         """Return the whole log (canonical): Parquet history plus the store's tail."""
 
     def partitions(self) -> Iterator[pa.Table]:
-        """Yield the log in partitions; all events of a customer are in one partition."""
+        """Yield the log in partitions; a customer's events stand side by side in one of them."""
 
     def export(self) -> int:
         """Bring the Parquet history up to date; return the events written."""
