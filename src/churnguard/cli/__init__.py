@@ -6,11 +6,20 @@ needs when it runs.
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> None:
     """Run one command; known errors are one line and a hint, ``--debug`` shows the traceback."""
+    try:
+        _run()
+    except BrokenPipeError:  # whoever reads the answer, as head does, has enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _run() -> None:
     from typer import TyperException
 
     from churnguard.cli.answers import report_error, report_usage
@@ -23,6 +32,8 @@ def main() -> None:
         sys.exit(app(prog_name="churnguard", standalone_mode=False))
     except TyperException as error:
         sys.exit(report_usage(error, as_json=as_json))
+    except BrokenPipeError:
+        raise
     except (ChurnGuardError, OSError) as error:
         if debug:
             raise

@@ -189,3 +189,14 @@ def test_a_simulation_names_its_files(run, tmp_path: Path):
         assert Path(name).is_file()
         assert name in as_text.out
     assert as_json["rows"] == sum(as_json["events"].values())
+
+
+def test_a_reader_who_has_enough_ends_the_command_in_silence():
+    """As ``| head`` does: no traceback, and an exit code that says the answer was not read."""
+    words = [sys.executable, "-m", "churnguard.cli", "config", "--no-such-option", "--json"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        told = process.stderr.read().decode()
+    assert process.returncode == 1
+    assert "Traceback" not in told
+    assert "BrokenPipe" not in told
