@@ -25,7 +25,7 @@ import httpx
 import churnguard
 from churnguard.jobs.keys import create_key
 
-START_SECONDS = 60
+START_SECONDS = 180
 """How long a server may take to answer on a machine that does other things as well."""
 
 
