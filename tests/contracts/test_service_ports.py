@@ -215,6 +215,14 @@ class TestWorkBook:
         assert self.hold(work, "b", NOON + 2 * MINUTE).token == 2
         assert work.lease("nothing") is None
 
+    def test_a_clock_set_back_leaves_no_lease_for_ever(self, work):
+        """F27: what a dead process took in a wrong future is over; it is fenced off as ever."""
+        ahead = self.hold(work, at=NOON + 2 * DAY)
+        lease = self.hold(work, "b", NOON)
+        assert (lease.holder, lease.token) == ("b", 2)
+        assert work.renew(ahead, until=NOON + DAY) is None
+        assert self.hold(work, "c", NOON) is None
+
     def test_a_holder_that_slept_cannot_write(self, work):
         """A lease that ended and went to another is fenced off by its token."""
         mine = self.hold(work)

@@ -123,7 +123,7 @@ def soaked(shop: Shop, server: Server, folder: Path) -> tuple[list[Told], list[l
     def swap(turn: int) -> None:
         version = str(turn + 2)
         promote(shop, bundles[turn % 2], version=version)
-        end = time.monotonic() + 120
+        end = time.monotonic() + 700
         while client.get("/readyz").json()["model_version"] != version:
             assert time.monotonic() < end, f"version {version} does not serve"
             time.sleep(0.2)

@@ -1,6 +1,6 @@
 """The records of the running service: webhooks, work, and the watch over the customers' risk.
 
-Plain, frozen, without behaviour, like those of :mod:`churnguard.store.records`; jobs import them
+Plain and frozen, like those of :mod:`churnguard.store.records`; jobs import them
 from :mod:`churnguard.jobs.ports`.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 DeliveryState = Literal["waiting", "delivered", "failed", "cancelled"]
@@ -97,6 +97,10 @@ class Attempt:
     error: str | None = None
 
 
+LONGEST_LEASE = timedelta(days=1)
+"""Nobody takes a lease for longer: one that ends later was taken by a clock that was wrong."""
+
+
 @dataclass(frozen=True)
 class Lease:
     """The right to do something alone until an instant; ``token`` rises with each new holder."""
@@ -105,6 +109,18 @@ class Lease:
     holder: str
     token: int
     until: datetime
+
+    def holds(self, now: datetime) -> bool:
+        """Tell whether it is still somebody's.
+
+        Examples
+        --------
+        >>> from datetime import UTC
+        >>> noon = datetime(2026, 11, 21, 12, tzinfo=UTC)
+        >>> [Lease("daily", "a", 1, noon).holds(noon - timedelta(hours=h)) for h in (0, 1, 25)]
+        [False, True, False]
+        """
+        return now < self.until <= now + LONGEST_LEASE
 
 
 @dataclass(frozen=True)

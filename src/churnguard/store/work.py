@@ -125,7 +125,7 @@ class SqlWorkBook:
                 made = Lease(name, holder, 1, until)
                 connection.execute(sa.insert(lease).values(**_values(made)))
                 return made
-            if found.until > now:
+            if found.holds(now):
                 return None
             made = Lease(name, holder, found.token + 1, until)
             connection.execute(sa.update(lease).where(lease.c.name == name).values(**_values(made)))

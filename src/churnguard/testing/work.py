@@ -81,7 +81,7 @@ class FakeWorkBook:
     def acquire(self, name: str, *, holder: str, now: datetime, until: datetime) -> Lease | None:
         """Take a lease that nobody holds (any more)."""
         found = self._leases.get(name)
-        if found is not None and found.until > now:
+        if found is not None and found.holds(now):
             return None
         self._leases[name] = Lease(name, holder, found.token + 1 if found else 1, until)
         return self._leases[name]

@@ -38,7 +38,10 @@ def daily(
     lease: Annotated[
         float,
         typer.Option(
-            min=1, metavar="SECONDS", help="After so long without a sign, a run is taken for dead."
+            min=1,
+            max=86_400,
+            metavar="SECONDS",
+            help="After so long without a sign, a run is taken for dead.",
         ),
     ] = 60.0,
     dry_run: Annotated[
