@@ -25,7 +25,7 @@ def _used() -> set[str | tuple[str, ...]]:
         method_map=[("**.html", "jinja2")],
         keywords={"_": None, "ngettext": (1, 2)},
     )
-    code = extract_from_dir(HERE, method_map=[("*.py", "python")], keywords={"N_": None})
+    code = extract_from_dir(HERE, method_map=[("**.py", "python")], keywords={"N_": None})
     return {found[2] for found in (*templates, *code)} | set(STATUS_REASONS.values())
 
 
