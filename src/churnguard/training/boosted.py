@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from scipy import special
 from churnguard.errors import BundleMismatch
 from churnguard.training.dataset import Dataset
 from churnguard.training.linear import logistic
+from churnguard.training.one_row import OneRow
 from churnguard.training.recipe import Recipe
 from churnguard.training.scorers import cutoff_levels
 
@@ -60,8 +62,14 @@ class BoostedScorer:
         """Return raw log-odds, shape (n,)."""
         if not len(X):
             return np.zeros(0)
+        if len(X) == 1:
+            return self._one_row.margin(np.ascontiguousarray(X, dtype=np.float64)) + self._start(X)
         trees = self.booster.predict(X, raw_score=True, num_threads=1)
         return np.asarray(trees, dtype=np.float64) + self._start(X)
+
+    @cached_property
+    def _one_row(self) -> OneRow:
+        return OneRow(self.booster)
 
     def contributions(self, X: Floats) -> Floats:
         """Return exact parts of the margin (TreeSHAP for the trees), shape (n, p + 1)."""
