@@ -90,7 +90,7 @@ class Population:
 
     def name_at(self, cutoff_us: int) -> str | None:
         """Return the name of the fit that a row at a cutoff uses."""
-        place = int(self.at(np.array([cutoff_us]))[0])
+        place = int(self.fitted_at.searchsorted(cutoff_us, side="right")) - 1
         return self.names[place] if place >= 0 else None
 
     def names_at(self, cutoffs: Ints) -> list[str | None]:

@@ -6,8 +6,7 @@ are taken as they are; one that is not sent is missing, and the score says ``deg
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -159,7 +158,7 @@ def _read_events(
 def sent_rows(catalogue: Catalogue, items: Sequence[Sent], *, as_of: datetime) -> FeatureRows:
     """Return signals sent along as rows, one an item; what is missing is NaN."""
     values = np.array(
-        [_numbers(catalogue.names, item.features) for item in items], dtype=np.float64
+        [list(map(item.features.get, catalogue.names)) for item in items], dtype=np.float64
     )
     return FeatureRows(
         values,
@@ -198,11 +197,6 @@ def rounds(items: Sequence[Sent]) -> list[list[int]]:
             made.append([])
         made[turn].append(place)
     return made
-
-
-def _numbers(names: Iterable[str], features: Mapping[str, float | None]) -> list[float]:
-    found = (features.get(name) for name in names)
-    return [math.nan if value is None else value for value in found]
 
 
 def _received_at_once(events: pa.Table) -> pa.Table:
