@@ -10,8 +10,12 @@ import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
 from fastapi import FastAPI
+from small_model import NOW, make_bundle, make_shop, promote
 
+from churnguard.jobs.champion import ChampionHolder
 from churnguard.jobs.ports import Shop
+from churnguard.jobs.score_customer import CustomerScorer
+from churnguard.jobs.timeline_cache import TimelineCache
 from churnguard.serving import create_app
 from churnguard.serving.many_shops import ManyShops, all_alive
 from churnguard.testing import NOON, FakeChampion, FakeScorer, build_score, fake_shop
@@ -109,3 +113,28 @@ def new_key(shop: Shop) -> Callable[..., str]:
 def client(make_client: Callable[..., Client], shop: Shop, new_key: Callable[..., str]) -> Client:
     """Ask with a key that may do everything."""
     return make_client(shop, key=new_key("scores:read", "actions:write", "desk"))
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> tuple[Shop, ChampionHolder]:
+    """Open a real shop with a few customers and a small model; each file of tests has its own."""
+    shop = make_shop(tmp_path_factory.mktemp("real") / "shop", customers=14)
+    promote(shop, make_bundle(shop, 1))
+    holder = ChampionHolder(shop)
+    assert holder.refresh(), holder.error
+    return shop, holder
+
+
+@pytest.fixture
+def real_client(
+    make_client: Callable[..., Client], real: tuple[Shop, ChampionHolder]
+) -> Callable[..., Client]:
+    """Build a client of that shop, its scores computed, with a key of some scopes."""
+    shop, holder = real
+
+    def build(*scopes: str) -> Client:
+        key = shop.keys.create("test", list(scopes), now=NOW)[1]
+        scorer = CustomerScorer(shop, TimelineCache(shop))
+        return make_client(shop, champion=holder, scorer=scorer, key=key)
+
+    return build

@@ -7,39 +7,23 @@ from datetime import timedelta
 import numpy as np
 import pyarrow as pa
 import pytest
-from small_model import NOW, customers_of, make_bundle, make_shop, promote
+from small_model import NOW, customers_of
 
 from churnguard.clock import iso
 from churnguard.errors import StoreUnavailable
 from churnguard.events.customers import CUSTOMER_SCHEMA
 from churnguard.events.timeline import Timeline
-from churnguard.jobs.champion import ChampionHolder
 from churnguard.jobs.decisions import DecisionKeeper
-from churnguard.jobs.score_customer import CustomerScorer
 from churnguard.jobs.scoring_context import feature_rows
-from churnguard.jobs.timeline_cache import TimelineCache
 from churnguard.testing import NOON, FakeScoreStore, build_score
 
 KEPT = ("event_id", "event", "occurred_at", "value", "quantity", "order_id", "product_id")
 
 
-@pytest.fixture(scope="module")
-def real(tmp_path_factory):
-    """Make a shop with a few customers and a model."""
-    shop = make_shop(tmp_path_factory.mktemp("sent") / "shop", customers=8)
-    promote(shop, make_bundle(shop, 1))
-    holder = ChampionHolder(shop)
-    assert holder.refresh(), holder.error
-    return shop, holder
-
-
 @pytest.fixture
-def client(real, make_client):
+def client(real_client):
     """Ask with a key that may read scores."""
-    shop, holder = real
-    key = shop.keys.create("test", ["scores:read"], now=NOW)[1]
-    scorer = CustomerScorer(shop, TimelineCache(shop))
-    return make_client(shop, champion=holder, scorer=scorer, key=key)
+    return real_client("scores:read")
 
 
 def scored(client, *items, **body):

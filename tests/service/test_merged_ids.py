@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from small_model import NOW, customers_of, make_bundle, make_shop, promote
+from small_model import NOW, customers_of
 
 from churnguard.clock import iso
-from churnguard.jobs.champion import ChampionHolder
 from churnguard.jobs.erase import erase
 from churnguard.jobs.explain import explain
 from churnguard.jobs.merge_customers import merge_customers
 from churnguard.jobs.privacy import access_report, suppress
-from churnguard.jobs.score_customer import CustomerScorer
-from churnguard.jobs.timeline_cache import TimelineCache
 
 ALL = ("scores:read", "privacy:admin", "desk", "events:write")
 
 
-@pytest.fixture(scope="module")
-def real(tmp_path_factory):
-    """Make a shop with a model; each test merges guests of its own."""
-    shop = make_shop(tmp_path_factory.mktemp("merged") / "shop", customers=14)
-    promote(shop, make_bundle(shop, 1))
-    holder = ChampionHolder(shop)
-    assert holder.refresh(), holder.error
-    return shop, holder
-
-
 @pytest.fixture
-def client(real, make_client):
-    shop, holder = real
-    key = shop.keys.create("test", ALL, now=NOW)[1]
-    scorer = CustomerScorer(shop, TimelineCache(shop))
-    return make_client(shop, champion=holder, scorer=scorer, key=key)
+def client(real_client):
+    return real_client(*ALL)
 
 
 @pytest.fixture
