@@ -104,6 +104,36 @@ def test_an_unsound_body_is_told_where(client, body, pointer):
     assert pointer in [error["pointer"] for error in answer.json()["errors"]]
 
 
+@pytest.mark.parametrize(
+    ("way", "plain", "roundabout"),
+    [
+        ("GET", "/v1/customers/C1/score", "/v1/customers/C1/score?explain=false"),
+        ("GET", "/v1/customers/nobody/score", "/v1/customers/nobody/score?explain=false"),
+        ("POST", "/v1/scores", "/v1/scores?x=1"),
+    ],
+)
+def test_the_short_way_and_the_long_way_answer_alike(client, way, plain, roundabout):
+    """A request that the framework's layers handle differs from a plain one in nothing."""
+    body = {"json": {"items": [{"customer_id": "C1"}]}} if way == "POST" else {}
+    short, long = (client.request(way, path, **body) for path in (plain, roundabout))
+    told = [
+        (
+            one.status_code,
+            {**one.headers, "x-request-id": "", "ratelimit": ""},
+            {**one.json(), "request_id": ""},
+        )
+        for one in (short, long)
+    ]
+    assert told[0] == told[1]
+
+
+def test_a_body_that_is_not_said_to_be_json_is_refused(client):
+    body = b'{"items": [{"customer_id": "C1"}]}'
+    for kind, status in [("text/plain", 422), ("application/json; charset=utf-8", 200)]:
+        answer = client.post("/v1/scores", content=body, headers={"Content-Type": kind})
+        assert answer.status_code == status, kind
+
+
 def test_a_bad_instant_is_a_400_with_a_hint(client):
     answer = client.get("/v1/customers/C1/score?as_of=yesterday")
     assert answer.status_code == 400

@@ -63,6 +63,16 @@ def test_a_wrong_key_is_no_key(client, method, path, key):
     assert 'error="invalid_token"' in answer.headers["www-authenticate"]
 
 
+@pytest.mark.parametrize(("method", "path"), [one for one in ROUTES if one[0] != "GET"])
+@pytest.mark.parametrize(("key", "status"), [(None, 401), ("cg_live_a_b", 401)])
+def test_who_asks_is_settled_before_what_is_asked_is_read(client, method, path, key, status):
+    """A stranger learns nothing of what a body must be, broken or not."""
+    headers = {"Content-Type": "application/json"}
+    asked = {"content": b"{", "headers": headers}
+    answer = client.as_key(key).request(method, path.format_map(_Any()), **asked)
+    _assert_problem(answer, status)
+
+
 class _Any(dict):
     def __missing__(self, key):
         return "C1"

@@ -106,7 +106,8 @@ def create_app(
     app.state.keys = ring
     app.state.budgets = Budgets(_policies(shop.settings))
     for room in ROOMS:
-        app.include_router(room.router)
+        # Not included but taken over: a router within a router would be asked layer by layer.
+        app.router.routes.extend(room.router.routes)
     webhooks.describe_webhooks(app)
     mount_desk(app, app.state.door, open_desk=open_desk, session_key=session_key)
     problems.install(app)

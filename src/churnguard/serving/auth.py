@@ -31,6 +31,7 @@ LATELY_SECONDS = 600.0
 _MOST_TRUSTED = 1024
 _MOST_LATELY = 10_000
 _CHALLENGE = 'Bearer realm="churnguard"'
+_ADMITTED = "churnguard.admitted"
 
 bearer = HTTPBearer(
     auto_error=False,
@@ -195,49 +196,88 @@ def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-def requires(scope: str, *, policy: str = "default") -> Callable[..., Awaitable[Caller]]:
-    """Return the dependency that lets only keys with a scope in, and charges them.
+@dataclass(frozen=True)
+class Gate:
+    """Lets only keys with a scope in, and charges them.
 
-    Parameters
+    Attributes
     ----------
     scope : str
         What the key has to allow.
     policy : str
         The quota that is charged; see :mod:`churnguard.serving.rate_limits`.
+    """
+
+    scope: str
+    policy: str = "default"
+
+    async def caller(
+        self,
+        request: Request,
+        _: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)] = None,
+    ) -> Caller:
+        """Return who asks; as a dependency it tells the reference which key is wanted."""
+        return await self.admit(request)
+
+    async def admit(self, request: Request) -> Caller:
+        """Return who asks; a request that asks twice is looked at, and charged, once.
+
+        Raises
+        ------
+        NotAuthenticated
+            If there is no good key.
+        ScopeMissing
+            If the key may not do this.
+        RateLimited
+            If its quota is spent.
+        """
+        gate, known = request.scope.get(_ADMITTED, (None, None))
+        if known is not None and gate == self:
+            return known  # type: ignore[no-any-return]
+        caller = await self._caller(request)
+        request.scope[_ADMITTED] = self, caller
+        return caller
+
+    async def _caller(self, request: Request) -> Caller:
+        scheme, _, text = request.headers.get("authorization", "").partition(" ")
+        text = text.strip()
+        if scheme.lower() != "bearer" or not text:
+            raise NotAuthenticated(
+                "No API key was sent.", hint="Send 'Authorization: Bearer cg_live_...'."
+            )
+        state = request.app.state
+        ring: KeyRing = state.keys
+        key = ring.trusted(text)
+        if key is None:
+            address = request.client.host if request.client else ""
+            key = await run_in_threadpool(ring.check, text, address=address)
+        if self.scope not in key.scopes:
+            raise ScopeMissing(self.scope)
+        budgets: Budgets = state.budgets
+        told = request.scope.setdefault("churnguard.headers", {})
+
+        def spend(cost: int) -> None:
+            if cost > 0:
+                told.update(budgets.charge(self.policy, key.key_id, cost))
+
+        spend(1)
+        return Caller(key, state.door, spend)
+
+
+def requires(scope: str, *, policy: str = "default") -> Callable[..., Awaitable[Caller]]:
+    """Return the dependency that lets only keys with a scope in, and charges them.
+
+    Parameters
+    ----------
+    scope, policy : str
+        See :class:`Gate`.
 
     Examples
     --------
     >>> requires("scores:read").__name__
     'caller'
     """
-
-    async def caller(
-        request: Request,
-        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
-    ) -> Caller:
-        if credentials is None:
-            raise NotAuthenticated(
-                "No API key was sent.", hint="Send 'Authorization: Bearer cg_live_...'."
-            )
-        ring: KeyRing = request.app.state.keys
-        text = credentials.credentials
-        key = ring.trusted(text)
-        if key is None:
-            address = request.client.host if request.client else ""
-            key = await run_in_threadpool(ring.check, text, address=address)
-        if scope not in key.scopes:
-            raise ScopeMissing(scope)
-        budgets: Budgets = request.app.state.budgets
-        told = request.scope.setdefault("churnguard.headers", {})
-
-        def spend(cost: int) -> None:
-            if cost > 0:
-                told.update(budgets.charge(policy, key.key_id, cost))
-
-        spend(1)
-        return Caller(key, request.app.state.door, spend)
-
-    return caller
+    return Gate(scope, policy).caller
 
 
 Reader = Annotated[Caller, Depends(requires("scores:read"))]

@@ -25,6 +25,7 @@ SECURITY_HEADERS = {
 
 ENCODED = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 """The same as they are sent."""
+_NAMES = frozenset(name for name, _ in ENCODED)
 
 
 class SecurityHeaders:
@@ -38,12 +39,17 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                own = scope.get("churnguard.headers", {})
-                told = [(name.lower().encode(), value.encode()) for name, value in own.items()]
-                replaced = {name for name, _ in told}
-                headers = [one for one in message["headers"] if one[0] not in replaced] + told
+                headers = list(message["headers"])
+                own = scope.get("churnguard.headers")
+                if own:
+                    told = [(name.lower().encode(), value.encode()) for name, value in own.items()]
+                    replaced = {name for name, _ in told}
+                    headers = [one for one in headers if one[0] not in replaced] + told
                 there = {name for name, _ in headers}
-                headers += [one for one in ENCODED if one[0] not in there]
+                if there.isdisjoint(_NAMES):
+                    headers += ENCODED
+                else:
+                    headers += [one for one in ENCODED if one[0] not in there]
                 message["headers"] = headers
             await send(message)
 

@@ -1,15 +1,11 @@
-"""What a request may be: for a host we know, with a body of bounded size, in sound JSON."""
+"""What a request may be: for a host we know, with a body of bounded size."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-import orjson
 from fastapi import Request
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from churnguard.serving.problems import Problem, answer
@@ -42,7 +38,7 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         largest = self.larger.get(scope["path"], self.largest)
-        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        announced = header_of(scope, b"content-length") or b"0"
         if not announced.isdigit() or int(announced[:20]) > largest:
             await answer(Request(scope), _too_large(largest))(scope, receive, send)
             return
@@ -85,7 +81,7 @@ class KnownHosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        if scope["type"] != "http" or self._known(dict(scope["headers"]).get(b"host", b"")):
+        if scope["type"] != "http" or self._known(scope):
             await self.app(scope, receive, send)
             return
         problem = Problem(
@@ -97,12 +93,23 @@ class KnownHosts:
         )
         await answer(Request(scope), problem)(scope, receive, send)
 
-    def _known(self, header: bytes) -> bool:
-        host = host_of(header.decode("latin-1"))
+    def _known(self, scope: Scope) -> bool:
+        if "*" in self.hosts:
+            return True
+        host = host_of(header_of(scope, b"host").decode("latin-1"))
         return any(
-            rule in ("*", host) or (rule.startswith("*.") and host.endswith(rule[1:]))
+            rule == host or (rule.startswith("*.") and host.endswith(rule[1:]))
             for rule in self.hosts
         )
+
+
+def header_of(scope: Scope, wanted: bytes) -> bytes:
+    """Return a header of a request, the last where there are several; empty where there is none."""
+    found = b""
+    for name, value in scope["headers"]:
+        if name == wanted:
+            found = value
+    return found
 
 
 def host_of(authority: str) -> str:
@@ -116,21 +123,3 @@ def host_of(authority: str) -> str:
     if authority.startswith("["):
         return authority.partition("]")[0].lower() + "]"
     return authority.partition(":")[0].lower()
-
-
-class SoundJsonRoute(APIRoute):
-    """A route whose body must be strict JSON: no NaN, no endless nesting, UTF-8 only."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler that reads the body with orjson."""
-        handler = super().get_route_handler()
-
-        async def sound(request: Request) -> Response:
-            return await handler(_SoundRequest(request.scope, request.receive))
-
-        return sound
-
-
-class _SoundRequest(Request):
-    async def json(self) -> Any:
-        return orjson.loads(await self.body())

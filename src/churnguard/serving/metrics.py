@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from prometheus_client import (
@@ -86,12 +87,15 @@ class Metrics:
         )
         about.labels(__version__).set(1)
         self._store = _StoreCollector(shop, champion)
+        # Finding a series by its labels costs more than counting; there are few of either.
+        self._series = lru_cache(maxsize=1024)(self._requests.labels)
+        self._bands = lru_cache(maxsize=16)(self._scores.labels)
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request, by its route's template and the class of its status."""
         told = f"{status // 100}xx" if status else "none"
         known = method if method in _METHODS else "other"
-        self._requests.labels(known, route, told).observe(seconds)
+        self._series(known, route, told).observe(seconds)
 
     def refused(self, reason: str) -> None:
         """Count one request that was refused at the outermost wall."""
@@ -100,7 +104,7 @@ class Metrics:
     def scored(self, scores: Sequence[Score]) -> None:
         """Count scores that were given."""
         for score in scores:
-            self._scores.labels(score.band or "none", "champion").inc()
+            self._bands(score.band or "none", "champion").inc()
 
     def exposition(self) -> bytes:
         """Return all of it in Prometheus' text format."""

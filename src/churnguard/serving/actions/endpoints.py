@@ -12,8 +12,8 @@ from churnguard.serving.actions.schemas import OutcomeAnswer, OutcomeRequest
 from churnguard.serving.answers import Json
 from churnguard.serving.auth import Actor
 from churnguard.serving.idempotency import MayRepeat
-from churnguard.serving.limits import SoundJsonRoute
 from churnguard.serving.problems import problem_responses
+from churnguard.serving.routes import SoundJsonRoute
 
 router = APIRouter(tags=["actions"], route_class=SoundJsonRoute)
 

@@ -18,8 +18,8 @@ from churnguard.serving.auth import Caller, ScopeMissing, Sender
 from churnguard.serving.events.bodies import read_body
 from churnguard.serving.events.schemas import REQUEST, EventsAnswer
 from churnguard.serving.idempotency import MayRepeat
-from churnguard.serving.limits import SoundJsonRoute
 from churnguard.serving.problems import problem_responses
+from churnguard.serving.routes import SoundJsonRoute
 
 _BACKFILL = "events:backfill"
 

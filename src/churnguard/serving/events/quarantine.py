@@ -20,8 +20,8 @@ from churnguard.serving.events.schemas import (
     QuarantineAnswer,
     ReplayAnswer,
 )
-from churnguard.serving.limits import SoundJsonRoute
 from churnguard.serving.problems import problem_responses
+from churnguard.serving.routes import SoundJsonRoute
 
 router = APIRouter(tags=["events"], route_class=SoundJsonRoute)
 

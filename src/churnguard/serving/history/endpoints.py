@@ -14,8 +14,8 @@ from churnguard.jobs.score_history import score_history
 from churnguard.serving.answers import Json
 from churnguard.serving.auth import Reader
 from churnguard.serving.history.schemas import HistoryAnswer
-from churnguard.serving.limits import SoundJsonRoute
 from churnguard.serving.problems import problem_responses
+from churnguard.serving.routes import SoundJsonRoute
 from churnguard.serving.scores.schemas import CustomerId
 
 router = APIRouter(tags=["scores"], route_class=SoundJsonRoute)

@@ -15,7 +15,6 @@ from churnguard.jobs.ports import Restriction
 from churnguard.serving.answers import Json
 from churnguard.serving.auth import Caller, requires
 from churnguard.serving.idempotency import MayRepeat
-from churnguard.serving.limits import SoundJsonRoute
 from churnguard.serving.privacy.schemas import (
     ErasureAnswer,
     ObjectionRequest,
@@ -24,6 +23,7 @@ from churnguard.serving.privacy.schemas import (
     SubjectAnswer,
 )
 from churnguard.serving.problems import problem_responses
+from churnguard.serving.routes import SoundJsonRoute
 from churnguard.serving.scores.schemas import CustomerId
 
 router = APIRouter(tags=["privacy"], route_class=SoundJsonRoute)

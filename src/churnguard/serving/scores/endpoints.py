@@ -13,8 +13,8 @@ from churnguard.errors import CustomerNotFound, InvalidRequest
 from churnguard.jobs.sent import SentRefused
 from churnguard.serving.answers import Json
 from churnguard.serving.auth import Caller, Reader
-from churnguard.serving.limits import SoundJsonRoute
 from churnguard.serving.problems import problem_responses
+from churnguard.serving.routes import DirectRoute
 from churnguard.serving.scores.schemas import (
     CustomerId,
     ScoreAnswer,
@@ -22,7 +22,7 @@ from churnguard.serving.scores.schemas import (
     ScoresRequest,
 )
 
-router = APIRouter(tags=["scores"], route_class=SoundJsonRoute)
+router = APIRouter(tags=["scores"], route_class=DirectRoute)
 
 
 @router.get(

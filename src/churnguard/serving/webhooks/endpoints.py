@@ -14,8 +14,8 @@ from churnguard.jobs.ports import Delivery, Endpoint
 from churnguard.serving.answers import Json
 from churnguard.serving.auth import Caller, requires
 from churnguard.serving.idempotency import MayRepeat
-from churnguard.serving.limits import SoundJsonRoute
 from churnguard.serving.problems import problem_responses
+from churnguard.serving.routes import SoundJsonRoute
 from churnguard.serving.webhooks.schemas import (
     DeliveriesAnswer,
     RemovedAnswer,

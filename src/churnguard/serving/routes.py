@@ -1,0 +1,124 @@
+"""Routes of the API: who asks is settled before what is asked is read, and JSON is taken strictly.
+
+A :class:`DirectRoute` is one that is asked all the time. A plain request that can be answered goes
+straight to its endpoint, in one hop to a thread that reads, works and writes; everything else -
+parameters in the query, a body that is no good - goes the framework's way, so that every refusal is
+the framework's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+import orjson
+from fastapi import Request
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Message, Receive, Scope, Send
+
+from churnguard.serving.auth import Gate
+from churnguard.serving.threads import Workers
+
+_WORKERS = Workers()
+
+
+class SoundJsonRoute(APIRoute):
+    """A route whose body must be strict JSON: no NaN, no endless nesting, UTF-8 only."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        self._begins = path.partition("{")[0]
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Tell whether a request is for this route."""
+        if not scope["path"].startswith(self._begins):
+            return Match.NONE, {}
+        return super().matches(scope)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler that looks at the key, then reads the body with orjson."""
+        handler, gate = super().get_route_handler(), self.gate
+
+        async def sound(request: Request) -> Response:
+            if gate is not None:
+                await gate.admit(request)
+            return await handler(_SoundRequest(request.scope, request.receive))
+
+        return sound
+
+    @property
+    def gate(self) -> Gate | None:
+        """Who may ask; None where anybody may, or the endpoint decides."""
+        owners = (getattr(one.call, "__self__", None) for one in self.dependant.dependencies)
+        return next((owner for owner in owners if isinstance(owner, Gate)), None)
+
+
+class DirectRoute(SoundJsonRoute):
+    """A route that answers plain requests without the framework's layers.
+
+    Its endpoint is a plain function of ``caller`` and either one parameter of the path or a body of
+    JSON, and returns a response; what else it takes comes from the query and has a default.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        gate = self.gate
+        assert gate is not None
+        self._gate, self._layered = gate, self.app
+        self.app = self._answer
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request = Request(scope, receive)
+        caller = await self._gate.admit(request)
+        if scope["query_string"]:
+            await self._layered(scope, receive, send)
+            return
+        body = await request.body() if self.body_field else b""
+        response = await _WORKERS.do(partial(self._work, caller, request, body))
+        if response is None:
+            await self._layered(scope, _again(body, receive), send)
+        else:
+            await response(scope, receive, send)
+
+    def _work(self, caller: Any, request: Request, body: bytes) -> Response | None:
+        """Return the answer; None where the request is not plain, or cannot be used."""
+        if self.body_field is None:
+            (field,) = self.dependant.path_params
+            value = request.path_params[field.alias]
+        else:
+            field = self.body_field
+            kind = request.headers.get("content-type", "").partition(";")[0]
+            if kind.strip().lower() != "application/json":
+                return None
+            try:
+                value = orjson.loads(body)
+            except orjson.JSONDecodeError:
+                return None
+        value, errors = field.validate(value, {}, loc=())
+        if errors:
+            return None
+        response: Response = self.endpoint(caller=caller, **{field.name: value})
+        return response
+
+
+class _SoundRequest(Request):
+    async def json(self) -> Any:
+        return orjson.loads(await self.body())
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Give a body that was read once more."""
+    told = False
+
+    async def once_more() -> Message:
+        nonlocal told
+        if told:
+            return await receive()
+        told = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return once_more
