@@ -7,8 +7,9 @@ loop; ``nogil`` lets callers run several of them at once.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import numba
@@ -57,3 +58,34 @@ def side_by_side(
         return [work(part) for part in parts]
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(work, parts))
+
+
+def streamed(
+    work: Callable[[_Part], _Done], parts: Iterable[_Part], *, threads: int | None = None
+) -> Iterator[_Done]:
+    """Do some work on parts as they come, a few at a time; what it returns comes in their order.
+
+    Parameters
+    ----------
+    parts : iterable
+        Taken one by one, while the work on those before is under way.
+    threads : int, optional
+        One a processor by default.
+
+    Examples
+    --------
+    >>> list(streamed(lambda part: part * 2, iter([1, 2, 3])))
+    [2, 4, 6]
+    """
+    threads = threads or processors()
+    if threads <= 1:
+        yield from map(work, parts)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        under_way: deque[Future[_Done]] = deque()
+        for part in parts:
+            under_way.append(pool.submit(work, part))
+            if len(under_way) > threads:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()

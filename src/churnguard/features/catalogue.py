@@ -97,6 +97,10 @@ class Catalogue:
         return tuple(found.name for found in self.signals)
 
     @cached_property
+    def _by_name(self) -> Mapping[str, Signal]:
+        return {found.name: found for found in self.signals}
+
+    @cached_property
     def units(self) -> Mapping[str, Unit]:
         """Return the unit of each signal."""
         return {found.name: found.unit for found in self.signals}
@@ -111,8 +115,8 @@ class Catalogue:
 
     def __getitem__(self, name: str) -> Signal:
         try:
-            return self.signals[self.names.index(name)]
-        except ValueError:
+            return self._by_name[name]
+        except KeyError:
             raise CatalogueError(f"The catalogue has no signal '{name}'.") from None
 
     def subset(self, names: Iterable[str]) -> Catalogue:

@@ -14,11 +14,10 @@ The docstring is the formula. A function that takes ``days`` too is a signal per
 from __future__ import annotations
 
 import inspect
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from hashlib import sha256
 from typing import Any, Literal, cast
 
@@ -28,6 +27,7 @@ from numpy.typing import NDArray
 from churnguard.errors import CatalogueError
 from churnguard.features import kernel
 from churnguard.features.rows import Rows
+from churnguard.features.sentences import Sentence
 from churnguard.features.units import LANGUAGES, Language, Unit
 
 Floats = NDArray[np.float64]
@@ -40,7 +40,6 @@ UNKNOWN: Mapping[str, str] = {"en": "Nothing is known yet", "he": "אין עדי
 """What is said where a sentence's numbers are missing and the signal has no words for that."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_FIELD = re.compile(r"\{([a-z][a-z0-9_]*)(:every)?\}")
 
 
 @dataclass(frozen=True)
@@ -142,32 +141,31 @@ class Signal:
         units : mapping of str to Unit
             Unit of each signal; see :meth:`Catalogue.tell`, which knows them.
         """
-
-        def said(found: re.Match[str]) -> str:
-            unit, value = units[found[1]], values[found[1]]
-            if found[2]:
-                return unit.every(value, language)
-            return unit.phrase(value, language, currency=currency)
-
-        for template in self._templates(values, language):
-            if all(not math.isnan(values.get(name, math.nan)) for name in _fields(template)):
-                text = _FIELD.sub(said, template)
-                return text[:1].upper() + text[1:]
+        if values.get(self.name) == 0 and self.zero[language]:
+            zero = Sentence.of(self.zero[language])
+            if zero.fits(values):
+                return zero.fill(values, language, currency=currency, units=units)
+        for sentence in self._sentences[language]:
+            if sentence.fits(values):
+                return sentence.fill(values, language, currency=currency, units=units)
         return UNKNOWN[language]
 
-    def _templates(self, values: Mapping[str, float], language: Language) -> tuple[str, ...]:
-        """Return the sentences that may be told, the best first."""
-        told = (self.sentence[language], *self.missing[language])
-        if self.zero[language] and values.get(self.name) == 0:
-            return (self.zero[language], *told)
-        return told
+    @cached_property
+    def _sentences(self) -> Mapping[Language, tuple[Sentence, ...]]:
+        """What may be told in each language, the fullest first."""
+        return {
+            language: tuple(
+                Sentence.of(text) for text in (self.sentence[language], *self.missing[language])
+            )
+            for language in LANGUAGES
+        }
 
     @property
     def mentions(self) -> tuple[str, ...]:
         """Return the signals whose numbers its sentences tell, itself included if it does."""
         texts = [*self.sentence.values(), *self.zero.values()]
         texts += [text for several in self.missing.values() for text in several]
-        return tuple(dict.fromkeys(name for text in texts for name in _fields(text)))
+        return tuple(dict.fromkeys(name for text in texts for name in Sentence.of(text).names))
 
 
 @dataclass(frozen=True)
@@ -301,12 +299,6 @@ def _register(definition: Definition) -> None:
     source, digest = definition.pattern.source, definition.pattern.digest
     others = [d for d in _REGISTRY.get(source, ()) if d.pattern.digest != digest]
     _REGISTRY[source] = [*others, definition]
-
-
-@lru_cache(maxsize=4096)
-def _fields(template: str) -> tuple[str, ...]:
-    """Return the signals whose numbers a sentence holds."""
-    return tuple(name for name, _ in _FIELD.findall(template))
 
 
 def _several(texts: str | tuple[str, ...]) -> tuple[str, ...]:

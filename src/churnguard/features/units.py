@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 from typing import Literal, get_args
 
@@ -166,7 +167,11 @@ def _share(value: float, language: Language) -> str:
 
 
 def _counted(value: float, forms: Forms) -> str:
-    whole = round(value)
+    return _whole(round(value), forms)
+
+
+@lru_cache(maxsize=65_536)
+def _whole(whole: int, forms: Forms) -> str:
     if whole in (0, 1, 2):
         return (forms.none, forms.one, forms.two)[whole]
     form = forms.many if forms.many and whole > _FEW else forms.other
@@ -184,14 +189,26 @@ def _isolated(text: str, language: Language) -> str:
     return text if language == "en" else f"{_ISOLATE}{text}{_POP}"
 
 
-@lru_cache(maxsize=4096)
 def _money(value: float, currency: str, language: Language) -> str:
+    whole = abs(value) >= 100 or value == 0
+    rounded = Decimal(str(value)).quantize(Decimal(1) if whole else _smallest(currency))
+    return _amount(str(rounded), currency, language, whole=whole)
+
+
+@lru_cache(maxsize=64)
+def _smallest(currency: str) -> Decimal:
+    from babel.numbers import get_currency_precision
+
+    return Decimal(1).scaleb(-get_currency_precision(currency))
+
+
+@lru_cache(maxsize=65_536)
+def _amount(rounded: str, currency: str, language: Language, *, whole: bool) -> str:
     from babel.numbers import format_currency
 
-    whole = abs(value) >= 100 or value == 0
     pattern = "¤#,##0" if whole else "¤#,##0.00"
     text: str = format_currency(
-        value, currency, pattern, locale=language, currency_digits=not whole
+        rounded, currency, pattern, locale=language, currency_digits=not whole
     )
     return text.replace("\u200f", "").replace("-", "\u2212")
 

@@ -1,27 +1,30 @@
 """The night's scores, part by part: what is scored is kept in files until the batch is stored.
 
 A part is one bucket of customers of the history. Each part's scores go into a file of their own,
-which appears whole; a night that was killed takes up those that are there. The files are gone once
-the night's work is done.
+which appears whole; a night that was killed takes up those that are there, and one that was not
+never reads them. The files are gone once the night's work is done.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from churnguard.compiled import streamed
 from churnguard.events.timeline import Timeline
 from churnguard.jobs.champion import LoadedChampion
 from churnguard.jobs.last_look import last_look
 from churnguard.jobs.ports import Shop
+from churnguard.jobs.score_here import sliced
 from churnguard.jobs.scoring_context import feature_rows, scoring_context
 from churnguard.project.layout import Layout
 from churnguard.scoring.abstention import book_reason
@@ -50,6 +53,7 @@ class NightScores:
     champion: LoadedChampion
     as_of: datetime
     name: str
+    _kept: dict[int, list[Score]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def folder(self) -> Path:
@@ -58,14 +62,14 @@ class NightScores:
 
     def score(self, part: int, events: pa.Table) -> dict[str, Any]:
         """Score the customers of a part, and keep it."""
-        scores = self._compose(events) if events.num_rows else []
+        scores = [score for found in streamed(self._compose, sliced(events)) for score in found]
         self._write(f"score-{part:02d}", scores)
+        self._kept[part] = scores
         return {"customers": len(scores)}
 
     def score_silent(self, parts: int) -> dict[str, Any]:
         """Abstain, by name, for customers of the book without an event; they are the last part."""
-        files = [f"score-{part:02d}" for part in range(parts)]
-        seen = {score.customer_id for file in files for score in self._read(file)}
+        seen = {score.customer_id for part in range(parts) for score in self._scores(part)}
         context = scoring_context(self.shop, self.champion, as_of=self.as_of)
         scores = [
             score_without_number(
@@ -75,14 +79,18 @@ class NightScores:
             if row["customer_id"] not in seen
         ]
         self._write(f"score-{parts:02d}", scores)
+        self._kept[parts] = scores
         return {"customers": len(scores), "parts": parts}
 
     def explain(self, part: int, events: pa.Table, customers: Collection[str]) -> dict[str, Any]:
         """Score some customers of a part again, with reasons; no number changes."""
         wanted = pa.array(sorted(customers), pa.string())
         events = events.filter(pc.is_in(events["customer_id"], wanted))
-        scores = self._compose(events, explain=True) if events.num_rows else []
+        compose = partial(self._compose, explain=True)
+        scores = [score for found in streamed(compose, sliced(events)) for score in found]
         self._write(f"explain-{part:02d}", scores)
+        if part in self._kept:
+            self._kept[part] = _told(self._kept[part], scores)
         return {"customers": len(scores)}
 
     def part(self, part: int) -> list[Score]:
@@ -90,13 +98,18 @@ class NightScores:
 
         Whoever objects to profiling by now has no number any more; the erased are not there.
         """
-        told = {score.customer_id: score for score in self._read(f"explain-{part:02d}")}
-        scores = [told.get(one.customer_id, one) for one in self._read(f"score-{part:02d}")]
-        return last_look(self.shop, self.champion, scores, as_of=self.as_of)
+        return last_look(self.shop, self.champion, self._scores(part), as_of=self.as_of)
 
     def clear(self) -> None:
         """Remove the files."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _scores(self, part: int) -> list[Score]:
+        """Return a part's scores, from the files if it was an earlier run that scored it."""
+        if part not in self._kept:
+            told = self._read(f"explain-{part:02d}")
+            self._kept[part] = _told(self._read(f"score-{part:02d}"), told)
+        return self._kept[part]
 
     def _compose(self, events: pa.Table, *, explain: bool = False) -> list[Score]:
         rows = feature_rows(Timeline.from_arrow(events), self.champion, as_of=self.as_of)
@@ -127,6 +140,12 @@ class NightScores:
         if file.exists():
             with file.open(encoding="utf-8") as stream:
                 yield from (load_score(line) for line in stream)
+
+
+def _told(scores: Iterable[Score], explained: Iterable[Score]) -> list[Score]:
+    """Return scores, those with reasons in place of those without."""
+    told = {score.customer_id: score for score in explained}
+    return [told.get(score.customer_id, score) for score in scores]
 
 
 def sync_folder(folder: Path) -> None:

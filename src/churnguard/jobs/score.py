@@ -28,6 +28,7 @@ from churnguard.scoring.score import Score
 _MOST_REASONS = 100_000
 _SHARE_WITH_REASONS = 0.1
 _FEWEST_REASONS = 500
+_CHUNK = 50_000
 
 
 @dataclass(frozen=True)
@@ -123,12 +124,7 @@ def score_everybody(
     cutoff = as_of or shop.clock()
     champion = champion_for(shop, as_of)
     beside = load_shadow(shop, shadow, champion=champion) if shadow else None
-    judge = _judge(shop, champion, engine, as_of=cutoff, progress=progress)
-    scores = sorted(judge.scores(), key=lambda score: score.customer_id)
-    progress("explaining the most worthwhile", 0, None)
-    explained = worth_explaining(scores, shop.settings.reasons_top)
-    told = {score.customer_id: score for score in judge.explained(explained)}
-    scores = [told.get(score.customer_id, score) for score in scores]
+    scores = _with_reasons(shop, champion, engine, as_of=cutoff, progress=progress)
     scores = last_look(shop, champion, scores, as_of=cutoff)
     run = ScoreRun(
         run_id=secrets.token_hex(8),
@@ -142,10 +138,28 @@ def score_everybody(
     progress("storing scores", 0, None)
     shop.scores.save_run(run, scores)
     if beside is not None:
-        other = _judge(shop, beside, engine, as_of=cutoff, progress=progress).scores()
-        theirs = last_look(shop, beside, list(other), as_of=cutoff)
+        judge = _judge(shop, beside, engine, as_of=cutoff, progress=progress, most=0)
+        theirs = last_look(shop, beside, judge.scores(), as_of=cutoff)
         keep_shadow(shop, run, scores, theirs, version=beside.entry.version)
     return _report(run, scores, shop.settings.currency, out)
+
+
+def _with_reasons(
+    shop: Shop,
+    champion: LoadedChampion,
+    engine: Engine | None,
+    *,
+    as_of: datetime,
+    progress: Progress,
+) -> list[Score]:
+    """Return everybody's score, by customer, with reasons for the most worthwhile."""
+    top = shop.settings.reasons_top
+    most = _MOST_REASONS if top is None else top
+    judge = _judge(shop, champion, engine, as_of=as_of, progress=progress, most=most)
+    scores = sorted(judge.scores(), key=lambda score: score.customer_id)
+    progress("explaining the most worthwhile", 0, None)
+    told = {score.customer_id: score for score in judge.explained(worth_explaining(scores, top))}
+    return [told.get(score.customer_id, score) for score in scores]
 
 
 def _judge(
@@ -155,15 +169,20 @@ def _judge(
     *,
     as_of: datetime,
     progress: Progress,
+    most: int,
 ) -> LocalJudge | EngineJudge:
     if engine is None:
-        return judge_here(shop, model, as_of=as_of, progress=progress)
+        return judge_here(shop, model, as_of=as_of, progress=progress, most=most)
     return judge_on(engine, shop, model, as_of=as_of, progress=progress)
 
 
 def score_table(scores: Sequence[Score]) -> pa.Table:
     """Return scores as the flat table of ``score --out``; reasons are codes."""
-    return pa.Table.from_pylist([_flat(score) for score in scores], schema=SCORE_SCHEMA)
+    parts = [
+        pa.Table.from_pylist(list(map(_flat, scores[start : start + _CHUNK])), schema=SCORE_SCHEMA)
+        for start in range(0, len(scores), _CHUNK)
+    ]
+    return pa.concat_tables([SCORE_SCHEMA.empty_table(), *parts]).combine_chunks()
 
 
 SCORE_SCHEMA = pa.schema(

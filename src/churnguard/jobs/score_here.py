@@ -1,28 +1,25 @@
-"""Score everybody in this process: a partition a processor, a few at a time."""
+"""Score everybody in this process: slices of the history, as many at a time as processors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
-from typing import TypeVar
+from functools import partial
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from churnguard.compiled import processors, side_by_side
+from churnguard.compiled import streamed
 from churnguard.events.timeline import Timeline
 from churnguard.features.build import FeatureRows
 from churnguard.jobs.champion import LoadedChampion
 from churnguard.jobs.ports import Progress, Shop
 from churnguard.jobs.scoring_context import feature_rows, scoring_context
+from churnguard.jobs.shortlist import Shortlist
 from churnguard.scoring.abstention import book_reason
 from churnguard.scoring.compose import ScoringContext, compose_scores, score_without_number
 from churnguard.scoring.score import Score
-
-Part = TypeVar("Part")
 
 MOST_EVENTS = 250_000
 """Events whose signals are built at once: a bucket of a large shop's history has millions."""
@@ -33,28 +30,31 @@ class LocalJudge:
     """Scores the customers of a shop's own store; make one with :func:`judge_here`."""
 
     shop: Shop
+    champion: LoadedChampion
     context: ScoringContext
-    rows: list[FeatureRows]
     as_of: datetime
     progress: Progress
+    shortlist: Shortlist
 
     def scores(self) -> list[Score]:
         """Score everybody who has an event or stands in the customer book."""
         scores: list[Score] = []
-        for done, some in enumerate(batched(self.rows, processors()), start=1):
-            for found in side_by_side(self._compose, some):
-                scores += found
+        parts = (some for events in self.shop.events.partitions() for some in sliced(events))
+        for done, (rows, found) in enumerate(streamed(self._score, parts), start=1):
+            self.shortlist.add(rows, found)
+            scores += found
             self.progress("scoring customers", done, None)
         return scores + self._without_events(scores)
 
     def explained(self, customers: frozenset[str]) -> list[Score]:
         """Score some customers again, with reasons; no number changes."""
+        parts = self.shortlist.parts(customers)
+        told = streamed(partial(self._compose, explain=True), parts)
+        return [score for found in told for score in found]
 
-        def tell(part: FeatureRows) -> list[Score]:
-            places = [i for i, customer in enumerate(part.customer_ids) if customer in customers]
-            return self._compose(part.take(np.array(places)), explain=True) if places else []
-
-        return [score for found in side_by_side(tell, self.rows) for score in found]
+    def _score(self, events: pa.Table) -> tuple[FeatureRows, list[Score]]:
+        rows = feature_rows(Timeline.from_arrow(events), self.champion, as_of=self.as_of)
+        return rows, self._compose(rows)
 
     def _compose(self, rows: FeatureRows, *, explain: bool = False) -> list[Score]:
         ids = list(rows.customer_ids)
@@ -80,20 +80,22 @@ class LocalJudge:
 
 
 def judge_here(
-    shop: Shop, champion: LoadedChampion, *, as_of: datetime, progress: Progress
+    shop: Shop,
+    champion: LoadedChampion,
+    *,
+    as_of: datetime,
+    progress: Progress,
+    most: int | None = None,
 ) -> LocalJudge:
-    """Build everybody's signals at an instant, to be scored."""
-    rows = []
-    parts = (some for events in shop.events.partitions() for some in sliced(events))
+    """Prepare to score everybody at an instant.
 
-    def build(events: pa.Table) -> FeatureRows:
-        return feature_rows(Timeline.from_arrow(events), champion, as_of=as_of)
-
-    for done, some in enumerate(batched(parts, processors()), start=1):
-        progress("building signals", done, None)
-        rows += side_by_side(build, some)
+    Parameters
+    ----------
+    most : int, optional
+        How many will be explained at most, of those who come first in expected gain or in risk.
+    """
     context = scoring_context(shop, champion, as_of=as_of)
-    return LocalJudge(shop, context, rows, as_of, progress)
+    return LocalJudge(shop, champion, context, as_of, progress, Shortlist(most))
 
 
 def sliced(events: pa.Table, most: int = MOST_EVENTS) -> Iterator[pa.Table]:
@@ -122,16 +124,3 @@ def sliced(events: pa.Table, most: int = MOST_EVENTS) -> Iterator[pa.Table]:
             end = len(ids) if others < 0 else end + others
         yield events.slice(start, end - start)
         start = end
-
-
-def batched(parts: Iterable[Part], most: int) -> Iterator[list[Part]]:
-    """Yield parts a few at a time, so that not all of them are in memory.
-
-    Examples
-    --------
-    >>> list(batched("abc", 2))
-    [['a', 'b'], ['c']]
-    """
-    left = iter(parts)
-    while some := list(islice(left, most)):
-        yield some

@@ -13,7 +13,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any, Protocol
 
 import numpy as np
@@ -169,12 +169,15 @@ class Comparison:
 
     def why_not(self, values: Mapping[str, float]) -> str:
         """Say in words why the rule does not hold for one customer."""
-        for name in (self.signal, self.other):
-            if name is not None and (unknown := _why_unknown(name, values)):
-                return unknown
-        if _SIGNS[self.sign][0](values[self.signal], self._right(values.get)):
+        left, right = values.get(self.signal), self._right(values.get)
+        if left is None or right is None or math.isnan(left) or math.isnan(right):
+            for name in (self.signal, self.other):
+                if name is not None and (unknown := _why_unknown(name, values)):
+                    return unknown
+            assert left is not None  # known, as the other side is; their multiple is no number
+        if _SIGNS[self.sign][0](left, right):
             return ""
-        return f"{self.signal} is {_number(values[self.signal])}, but must be {self._wanted()}"
+        return f"{self.signal} is {_number(left)}, but must be {self._wanted}"
 
     def to_toml(self) -> str:
         """Return the rule as it would stand in a playbook."""
@@ -192,6 +195,7 @@ class Comparison:
         other = signal(self.other)
         return None if other is None else self.number * other
 
+    @cached_property
     def _wanted(self) -> str:
         words = _SIGNS[self.sign][1]
         if self.other is None:

@@ -8,7 +8,7 @@ base is a customer who is usual in everything, so that a reason says what being 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -82,31 +82,25 @@ class ReasonWriter:
         """
         shares = contributions.tolist()
         numbers = dict(zip(self.catalogue.names, values.tolist(), strict=True))
-        effects = {
-            family: math.fsum(shares[column] for column in columns)
-            for family, columns in self.families.items()
-        }
         points = points_per_log_odds(shares[-1], math.fsum(shares))
-        told = sorted(
-            (family for family, effect in effects.items() if effect != 0),
-            key=lambda family: (-abs(effects[family]), family),
-        )
+        told: list[tuple[float, str, int]] = []
+        for family, columns in self.families.items():
+            parts = [shares[column] for column in columns]
+            effect = math.fsum(parts)
+            if effect != 0:  # told by what pulls strongest the way the family goes
+                strongest = max(parts) if effect > 0 else min(parts)
+                told.append((effect, family, columns[parts.index(strongest)]))
+        told.sort(key=lambda one: (-abs(one[0]), one[1]))
+        usual = self._usual(segment)
         return tuple(
-            self._reason(
-                self._strongest(family, effects[family], shares),
-                effects[family],
-                points=points,
-                numbers=numbers,
-                segment=segment,
-            )
-            for family in told
+            self._reason(self._tellers[column], effect, effect * points, numbers, usual)
+            for effect, _, column in told
         )
 
-    def _strongest(self, family: str, effect: float, shares: Sequence[float]) -> Signal:
-        """Return the signal that pulls strongest the way its family goes; the first of equals."""
-        way = math.copysign(1.0, effect)
-        column = max(self.families[family], key=lambda c: way * shares[c])
-        return self._teller(self.catalogue.signals[column])
+    @cached_property
+    def _tellers(self) -> tuple[Signal, ...]:
+        """By column, the signal by which it is told."""
+        return tuple(self._teller(signal) for signal in self.catalogue.signals)
 
     def _teller(self, signal: Signal) -> Signal:
         """Return the signal by which a signal is told: itself, unless it names another."""
@@ -117,18 +111,17 @@ class ReasonWriter:
         self,
         signal: Signal,
         effect: float,
-        *,
         points: float,
         numbers: Mapping[str, float],
-        segment: str | None,
+        usual: Mapping[str, tuple[float, str]],
     ) -> Reason:
         own = self.catalogue.usual(signal.name, numbers)
-        peers, peers_of = self._peers(signal.name, segment)
+        peers, peers_of = usual.get(signal.name, (None, None))
         return Reason(
             code=signal.name,
             family=signal.family,
             effect=effect,
-            effect_points=effect * points,
+            effect_points=points,
             value=_known(numbers[signal.name]),
             usual=peers if own is None else own,
             text={
@@ -142,15 +135,24 @@ class ReasonWriter:
             peers_of=peers_of,
         )
 
-    def _peers(self, name: str, segment: str | None) -> tuple[float | None, str | None]:
-        """Return what is usual in the segment, or among everybody, and which of the two."""
-        for group, usual in (
-            (segment, self.segment_peers.get(segment or "", {})),
-            (EVERYBODY, self.peers),
-        ):
-            if not math.isnan(usual.get(name, math.nan)):
-                return usual[name], group
-        return None, None
+    def _usual(self, segment: str | None) -> Mapping[str, tuple[float, str]]:
+        """Return what is usual in the segment, or else among everybody, and which of the two."""
+        return self._usual_in.get(segment or "", self._usual_in[EVERYBODY])
+
+    @cached_property
+    def _usual_in(self) -> Mapping[str, Mapping[str, tuple[float, str]]]:
+        everybody = _named(self.peers, EVERYBODY)
+        return {
+            **{
+                segment: everybody | _named(usual, segment)
+                for segment, usual in self.segment_peers.items()
+            },
+            EVERYBODY: everybody,
+        }
+
+
+def _named(usual: Mapping[str, float], group: str) -> dict[str, tuple[float, str]]:
+    return {name: (value, group) for name, value in usual.items() if not math.isnan(value)}
 
 
 def from_usual(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from babel.numbers import format_currency
 
 from churnguard.features.units import DAYS, MONEY, NUMBER, OCCASIONS, ORDERS, SHARE, TIMES
 
@@ -64,3 +65,13 @@ def test_money_is_in_the_shops_currency():
     """The currency is the shop's, not the reader's."""
     assert MONEY.phrase(80.0, "en", currency="GBP") == "£80.00"
     assert MONEY.phrase(8000.0, "he", currency="GBP") == "\u2066£8,000\u2069"
+
+
+@pytest.mark.parametrize("currency", ["USD", "JPY", "KWD", "ILS"])
+@pytest.mark.parametrize("value", [0.0, -0.001, 0.125, 2.675, 99.9951, 1234.5, -1235.5, 3e16])
+def test_an_amount_is_written_as_babel_writes_the_unrounded_number(value, currency) -> None:
+    """Amounts are rounded before they are looked up, by the currency's own digits."""
+    whole = abs(value) >= 100 or value == 0
+    pattern = "¤#,##0" if whole else "¤#,##0.00"
+    told = format_currency(value, currency, pattern, locale="en", currency_digits=not whole)
+    assert MONEY.phrase(value, "en", currency=currency) == told.replace("-", "\u2212")
