@@ -2,9 +2,10 @@
 
 ``python benchmarks/batch.py --customers 100000``. A small shop is simulated and trained; its
 customers are then taken many times over, under names of their own, and read from Parquet as a
-shop's history is. Scores go to a new SQLite store. ``--project DIR`` takes a trained shop. Signals
-of everybody and one record a customer are in memory at once, so memory grows with the customers:
-about 10 KB each. ``--customers 1000000`` takes some 10 minutes, half of it before the clock starts.
+shop's history is. Scores go to a new SQLite store. ``--project DIR`` takes a trained shop. One
+record a customer, and the signals of those who may be given reasons, are in memory at once, so
+memory grows with the customers. ``--customers 1000000`` takes some 10 minutes, half of it before
+the clock starts.
 """
 
 from __future__ import annotations
