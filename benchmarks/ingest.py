@@ -99,7 +99,7 @@ def body_of(label: str, number: int, batch: int) -> bytes:
             "event_id": f"{label}-{number}-{place}",
             "customer_id": f"C{(number * batch + place) * 7_919 % CUSTOMERS}",
             "event": NAMES[place % 4],
-            "occurred_at": "2026-06-01T10:00:00.000Z",
+            "occurred_at": f"2026-06-01T10:{place // 60:02}:{place % 60:02}.{number % 1000:03}Z",
             "value": place % 90 + 0.5,
             "quantity": 1,
             "order_id": f"o{number}-{place}",

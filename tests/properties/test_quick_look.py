@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from churnguard.clock import to_us
+from churnguard.events.batch_look import BatchLook
 from churnguard.events.mapping import preset
 from churnguard.events.quick_look import QuickLook
 from churnguard.events.readers import Chunk
@@ -112,6 +114,60 @@ def test_plain_rows_do_pass_at_a_glance():
     look = QuickLook(NOON, "ILS", received=to_us(NOON))
     assert look(row) is not None
     assert look(row) == in_full(SHOP, row, to_us(NOON))[0]
+
+
+sound = st.fixed_dictionaries(
+    {
+        "event_id": plain,
+        "customer_id": plain,
+        "event": st.sampled_from(["signed_in", "order_completed"]),
+        "occurred_at": instants,
+    },
+    optional={"value": amounts, "quantity": amounts, "order_id": plain, "properties": properties},
+)
+written = st.sampled_from(
+    ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S.%fZ", "%Y-%m-%dT%H:%M:%S.123+00:00"]
+)
+
+
+@quick
+@given(st.lists(sound | rows, min_size=1, max_size=6), st.sampled_from(["", "A", "|", " ", "0"]))
+def test_what_passes_in_a_batch_passes_alone_as_the_same(some, more):
+    """To the last bit and type, for either clock; a batch states no rule of its own."""
+    some = [row | ({"kind": f"k{more}"} if more else {}) for row in some]
+    for received, lag in ((to_us(NOON), 0), (None, LAG * 1_000_000)):
+        events = BatchLook(NOON, "ILS", received=received, lag_us=lag)(some)
+        look = QuickLook(NOON, "ILS", received=received, lag_us=lag)
+        if events is not None:
+            assert repr(events) == repr([look(row) for row in some])
+
+
+@quick
+@given(st.lists(st.datetimes(), min_size=1, max_size=6), written)
+def test_times_written_alike_are_read_as_each_would_be(instants, how):
+    """Whatever the day and the century; none is read that alone would leave a doubt."""
+    texts = [at.strftime(how) for at in instants]
+    row = {"event_id": "e", "customer_id": "A", "event": "signed_in"}
+    some = [row | {"occurred_at": text} for text in texts]
+    look = QuickLook(NOON, "ILS", received=0)
+    alone = [look(row) for row in some]
+    assert BatchLook(NOON, "ILS", received=0)(some) == (None if None in alone else alone)
+
+
+@pytest.mark.parametrize("odd", [{"customer_id": "+44 20 7946 0000"}, {"value": -1}, {"event": 7},
+    {"occurred_at": "2026-02-30T10:00:00Z"}, {"occurred_at": "2026-11-20T24:00:00Z"},
+    {"order_id": "a "}, {"category": "x" * 1001}, {"kind": "a@b.com"}, {"currency": "EUR"},
+    {"event_id": ""}, {"properties": [1]}, {"discount": True}])  # fmt: skip
+def test_one_doubtful_row_sends_all_of_a_batch_to_a_look_at_each(odd):
+    """Those beside it pass there; without it all of them pass at once."""
+    row = {
+        "customer_id": "C|1", "event": "order_completed", "value": 49.9, "currency": "ILS",
+        "occurred_at": "2026-11-20T10:00:00Z", "quantity": 2, "order_id": "17",
+    }  # fmt: skip
+    some = [row | {"event_id": f"e{number}"} for number in range(9)]
+    look = BatchLook(NOON, "ILS", received=0)
+    assert look(some) is not None
+    assert look([*some[:4], some[4] | odd, *some[5:]]) is None
 
 
 @quick

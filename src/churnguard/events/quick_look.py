@@ -32,11 +32,11 @@ EventRow = tuple[Any, ...]
 _INSTANT = re.compile(
     r"[12]\d{3}-\d\d-\d\d[T ][0-2]\d:\d\d:\d\d(\.\d{3}(\d{3})?)?(Z|[+-][01]\d:\d\d)", re.ASCII
 )
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
+NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _MONEY = frozenset({int, float})
-_TEXTS = (
+TEXTS = (
     ("order_id", ID_LENGTH),
     ("cart_id", ID_LENGTH),
     ("session_id", ID_LENGTH),
@@ -85,23 +85,23 @@ class QuickLook:
         get = row.get
         event_id, event = get("event_id"), get("event")
         customer_id: Any = get("customer_id")
-        occurred = _instant(get("occurred_at"))
+        occurred = instant(get("occurred_at"))
         value, quantity, discount = get("value"), get("quantity"), get("discount")
-        texts = [get(name) for name, _ in _TEXTS]
-        properties = _packed(get("properties"))
+        texts = [get(name) for name, _ in TEXTS]
+        properties = packed(get("properties"))
         if not (
             _is_sound(event_id, ID_LENGTH)
             and _is_sound(customer_id, ID_LENGTH)
             and customer_id[0] not in "+(0"  # a telephone number may begin like this
             and type(event) is str
-            and _NAME.fullmatch(event)
-            and _EARLIEST <= occurred <= self._latest
+            and NAME.fullmatch(event)
+            and EARLIEST_US <= occurred <= self._latest
             and _is_amount(value)
             and _is_amount(quantity)
             and _is_amount(discount)
             and _are_sound(texts)
             and texts[_CURRENCY] in self._currencies
-            and properties is not _DOUBTFUL
+            and properties is not DOUBTFUL
         ):
             return None
         received, clock = self._received, "true"
@@ -119,9 +119,9 @@ class QuickLook:
         )  # fmt: skip
 
 
-_DOUBTFUL = object()
-_EARLIEST = to_us(EARLIEST)
-_CURRENCY = [name for name, _ in _TEXTS].index("currency")
+DOUBTFUL = object()
+EARLIEST_US = to_us(EARLIEST)
+_CURRENCY = [name for name, _ in TEXTS].index("currency")
 
 
 def _is_sound(text: Any, longest: int) -> bool:
@@ -138,7 +138,7 @@ def _is_sound(text: Any, longest: int) -> bool:
 
 def _are_sound(texts: Sequence[Any]) -> bool:
     """Tell if all those of the optional texts that are there are sound."""
-    for text, (_, longest) in zip(texts, _TEXTS, strict=True):
+    for text, (_, longest) in zip(texts, TEXTS, strict=True):
         if text is not None and not _is_sound(text, longest):
             return False
     return True
@@ -148,7 +148,7 @@ def _is_amount(value: Any) -> bool:
     return value is None or (type(value) in _MONEY and 0 <= value <= LARGEST)
 
 
-def _instant(text: Any) -> int:
+def instant(text: Any) -> int:
     """Return an instant that is written in full, with its zone, as microseconds; 0 for others."""
     if type(text) is not str or _INSTANT.fullmatch(text) is None:
         return 0
@@ -158,9 +158,9 @@ def _instant(text: Any) -> int:
         return 0
 
 
-def _packed(properties: Any) -> Any:
+def packed(properties: Any) -> Any:
     """Return properties as the text that is stored, or that there is a doubt about them."""
     if properties is None:
         return None
     text = orjson.dumps(properties).decode() if type(properties) is dict else "@"
-    return _DOUBTFUL if "@" in text or len(text) > PROPERTIES_LENGTH else text
+    return DOUBTFUL if "@" in text or len(text) > PROPERTIES_LENGTH else text

@@ -16,9 +16,10 @@ import orjson
 import pyarrow as pa
 
 from churnguard.clock import to_us
+from churnguard.events.batch_look import BatchLook
 from churnguard.events.formats import Item
 from churnguard.events.mapping import NUMBERS, preset
-from churnguard.events.quick_look import QuickLook
+from churnguard.events.quick_look import EventRow, QuickLook
 from churnguard.events.readers import Chunk
 from churnguard.events.readers.columns import text_of
 from churnguard.events.schema import EVENT_SCHEMA
@@ -34,7 +35,7 @@ from churnguard.jobs.ports import (
     Taken,
 )
 from churnguard.jobs.set_aside import quarantined, unreadable
-from churnguard.store.event_rows import to_values
+from churnguard.store.event_rows import keyed_rows, to_values
 from churnguard.store.records import ACCEPTED, CONFLICT, DUPLICATE, ERASED
 
 SOURCE = "POST /v1/events"
@@ -54,9 +55,18 @@ _OF_EVENTS = {
     CONFLICT: "conflict",
     ERASED: "quarantined",
 }
+_BECAUSE = {
+    "conflict": {"reason": "other_payload", "detail": "The id is known with another content."},
+    "quarantined": {"reason": ERASED_CUSTOMER, "detail": REASONS[ERASED_CUSTOMER]},
+}
+_OF_EVENTS_TOLD = {
+    outcome: {"status": status, **_BECAUSE.get(status, {})}
+    for outcome, status in _OF_EVENTS.items()
+}
 _OF_LINKS = {LINKED: "linked", KNOWN: "duplicate"}
 _CLOCKS = frozenset({"received_at", "clock"})
 _COLUMNS = frozenset(EVENT_SCHEMA.names)
+_MANY = 8  # messages from which on columns are looked at faster than rows
 _NEEDED = ("customer_id", "event", "occurred_at")
 
 
@@ -117,7 +127,7 @@ class Offer:
 
     batch: EventBatch
     _messages: int
-    _fates: Sequence[_Fate]
+    _fates: Sequence[_Fate] | None  # None: each message is the one event at its place
     _links: Mapping[int, int]
     _ignored: Mapping[int, str]
     _fields: tuple[str, ...] = field(default=())
@@ -129,6 +139,8 @@ class Offer:
 
     def receipt(self, taken: Taken | None = None) -> Receipt:
         """Return what became of each message; before it was stored, only what is wrong."""
+        if self._fates is None:
+            return Receipt(self._plain_results(taken), self._fields)
         results: list[dict[str, Any]] = [{"index": at} for at in range(self._messages)]
         found: list[list[tuple[str, _Fate]]] = [[] for _ in results]
         outcomes = iter(taken.outcomes if taken else ())
@@ -146,6 +158,13 @@ class Offer:
         for message, code in self._ignored.items():
             results[message] |= {"event_id": None, "status": "ignored", "reason": code}
         return Receipt(results, self._fields)
+
+    def _plain_results(self, taken: Taken | None) -> list[dict[str, Any]]:
+        outcomes = taken.outcomes if taken else [ACCEPTED] * self._messages
+        return [
+            {"index": at, "event_id": event[0], **_OF_EVENTS_TOLD[outcome]}
+            for at, (event, outcome) in enumerate(zip(self.batch.rows, outcomes, strict=True))
+        ]
 
 
 def offer_events(
@@ -171,13 +190,19 @@ def offer_events(
     """
     now = to_us(shop.clock())
     received = None if backfill else now
+    plain = _look_at_all(shop, items, received)
+    if plain is not None:
+        batch = EventBatch(rows=plain, keyed=keyed_rows(plain), whole=whole, at=now)
+        return Offer(batch, len(items), None, {}, {}, _unused(items, backfill=backfill))
     fates = _judge(shop, items, received)
     links, refused = _read_links(items, ASSUMED if backfill else STAMPED)
     for message, row in refused.items():
         fates.append(_Fate(message, rejected=row))
     fates.sort(key=lambda fate: fate.message)
+    rows = [fate.event for fate in fates if fate.event is not None]
     batch = EventBatch(
-        rows=[fate.event for fate in fates if fate.event is not None],
+        rows=rows,
+        keyed=keyed_rows(rows),
         rejected=[fate.rejected for fate in fates if fate.rejected is not None],
         links=[link for _, link in links],
         whole=whole,
@@ -191,6 +216,17 @@ def offer_events(
         {at: item.ignored for at, item in enumerate(items) if item.ignored},
         _unused(items, backfill=backfill),
     )
+
+
+def _look_at_all(shop: Shop, items: Sequence[Item], received: int | None) -> list[EventRow] | None:
+    """Return the one event of each message, if all of them plainly are one."""
+    rows = [item.rows[0] for item in items if len(item.rows) == 1]
+    if len(rows) < max(len(items), _MANY):
+        return None
+    settings = shop.settings
+    lag = round(settings.known_lag_seconds * 1_000_000)
+    look = BatchLook(shop.clock(), settings.currency, received=received, lag_us=lag)
+    return look(rows)
 
 
 def _judge(shop: Shop, items: Sequence[Item], received: int | None) -> list[_Fate]:
@@ -279,12 +315,8 @@ def _read_links(
 
 def _unused(items: Sequence[Item], *, backfill: bool) -> tuple[str, ...]:
     used = _COLUMNS if backfill else _COLUMNS - _CLOCKS
-    unused: set[str] = set()
-    for item in items:
-        for row in item.rows:
-            if not row.keys() <= used:
-                unused |= row.keys() - used
-    return tuple(sorted(unused))
+    named: set[str] = set().union(*(row for item in items for row in item.rows))
+    return tuple(sorted(named - used))
 
 
 def _result(fates: Sequence[tuple[str, _Fate]]) -> dict[str, Any]:
@@ -293,14 +325,10 @@ def _result(fates: Sequence[tuple[str, _Fate]]) -> dict[str, Any]:
     said = main.event[0] if main.event is not None else None
     worst, fate = min(fates, key=lambda each: _WORST_FIRST.index(each[0]))
     result: dict[str, Any] = {"event_id": said, "status": worst}
-    if worst == "conflict":
-        result |= {"reason": "other_payload", "detail": "The id is known with another content."}
     if fate.rejected is not None:
         row = fate.rejected
-        result |= {"reason": row.reason, "detail": row.detail, "row_id": row.row_id}
-    elif worst == "quarantined":
-        result |= {"reason": ERASED_CUSTOMER, "detail": REASONS[ERASED_CUSTOMER]}
-    return result
+        return result | {"reason": row.reason, "detail": row.detail, "row_id": row.row_id}
+    return result | _BECAUSE.get(worst, {})
 
 
 def _link_result(outcome: int) -> dict[str, Any]:

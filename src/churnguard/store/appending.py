@@ -9,7 +9,7 @@ too, so that an order's lines always add up to it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -23,9 +23,11 @@ from churnguard.store.tables import conflict, event, tally
 from churnguard.store.tombstones import Tombstones
 
 _LOOKUP = 2_000
-_ID, _NAME, _OCCURRED, _RECEIVED = (
-    ROW_COLUMNS.index(name) for name in ("event_id", "event", "occurred_at", "received_at")
+_ID, _CUSTOMER, _NAME, _OCCURRED, _RECEIVED = (
+    ROW_COLUMNS.index(name)
+    for name in ("event_id", "customer_id", "event", "occurred_at", "received_at")
 )
+_VALUES = ROW_COLUMNS.index(EVENT_COLUMNS[0])
 
 Row = tuple[Any, ...]
 
@@ -52,29 +54,34 @@ class Appending:
         An order comes before its lines, in this call or one before. Events under an alias go to the
         customer it belongs to.
         """
-        return self._append([list(events)], [self._broken_orders])[0]
+        return self._append([keyed_rows(list(events))], [self._broken_orders])[0]
 
     def append_groups(self, groups: Sequence[Sequence[Row]]) -> list[list[int]]:
-        """Store groups of events, each as if it came alone; tell of each event, group by group."""
+        """Store groups of rows with their keys, each as if it came alone; tell of each event."""
         return self._append(groups, [set() for _ in groups])
 
     def _append(
         self, groups: Sequence[Sequence[Row]], broken: Sequence[set[str]]
     ) -> list[list[int]]:
         rows = [row for group in groups for row in group]
-        gone = self._tombstones.among(self._connection, (row[1] for row in rows))
+        gone = self._tombstones.among(self._connection, (row[_CUSTOMER] for row in rows))
         if gone:
             return self._append_others(groups, broken, gone)
-        aliases = identity.resolve(self._connection, (row[1] for row in rows))
-        keyed = keyed_rows(rows, aliases)
-        known = _known(self._connection, [row[0] for row in keyed])
+        aliases = identity.resolve(self._connection, (row[_CUSTOMER] for row in rows))
+        if aliases:
+            rows = [_owned(row, aliases) for row in rows]
+        keys = [row[0] for row in rows]
+        known = _known(self._connection, keys)
         new: list[Row] = []
         conflicting: list[Row] = []
-        each = iter(keyed)
-        outcomes = [
-            [_sort(next(each), known, orders, new, conflicting) for _ in group]
-            for group, orders in zip(groups, broken, strict=True)
-        ]
+        if not known and not any(broken) and len(set(keys)) == len(keys):
+            new, outcomes = rows, [[ACCEPTED] * len(group) for group in groups]
+        else:
+            each = iter(rows)
+            outcomes = [
+                [_sort(next(each), known, orders, new, conflicting) for _ in group]
+                for group, orders in zip(groups, broken, strict=True)
+            ]
         insert_many(self._connection, event, ROW_COLUMNS, new)
         _count(self._connection, new)
         _keep_conflicts(self._connection, conflicting)
@@ -84,14 +91,23 @@ class Appending:
         self, groups: Sequence[Sequence[Row]], broken: Sequence[set[str]], gone: frozenset[str]
     ) -> list[list[int]]:
         """Store events of all but the erased; these are counted, and nothing of them is kept."""
-        late = Counter(row[1] for group in groups for row in group if row[1] in gone)
+        late = Counter(
+            row[_CUSTOMER] for group in groups for row in group if row[_CUSTOMER] in gone
+        )
         self._tombstones.count_late(self._connection, late)
-        others = [[row for row in group if row[1] not in gone] for group in groups]
+        others = [[row for row in group if row[_CUSTOMER] not in gone] for group in groups]
         told = [iter(found) for found in self._append(others, broken)]
         return [
-            [ERASED if row[1] in gone else next(found) for row in group]
+            [ERASED if row[_CUSTOMER] in gone else next(found) for row in group]
             for group, found in zip(groups, told, strict=True)
         ]
+
+
+def _owned(row: Row, aliases: Mapping[str, str]) -> Row:
+    """Return a row under the customer to whom its id belongs, whom its payload names then."""
+    if row[_CUSTOMER] not in aliases:
+        return row
+    return keyed_rows([row[_VALUES:]], aliases)[0]
 
 
 def _sort(
@@ -132,11 +148,13 @@ def _known(connection: sa.Connection, keys: list[bytes]) -> dict[bytes, int]:
 
 def _count(connection: sa.Connection, new: Sequence[Row]) -> None:
     """Bring the tally up to date with events that were just stored."""
-    found: dict[str, tuple[int, int]] = {}
+    events = Counter([row[_NAME] for row in new])
+    newest: dict[str, int] = {}
     for row in new:
-        events, newest = found.get(row[_NAME], (0, row[_OCCURRED]))
-        found[row[_NAME]] = events + 1, max(newest, row[_OCCURRED])
-    values = [(name, *found[name]) for name in sorted(found)]
+        name, occurred = row[_NAME], row[_OCCURRED]
+        if name not in newest or occurred > newest[name]:
+            newest[name] = occurred
+    values = [(name, events[name], newest[name]) for name in sorted(events)]
     later = "greatest" if connection.dialect.name == "postgresql" else "max"
     ending = (
         "ON CONFLICT (event) DO UPDATE SET events = tally.events + excluded.events, "

@@ -11,14 +11,16 @@ import pyarrow.compute as pc
 
 from churnguard.errors import SchemaError
 from churnguard.events.schema import EVENT_SCHEMA, empty_events
-from churnguard.store.digests import customer_key, event_key, payload_digest
+from churnguard.store.digests import customer_keys, event_keys, payload_digests
 
 EVENT_COLUMNS = tuple(EVENT_SCHEMA.names)
 ROW_COLUMNS = ("event_key", "customer_key", "payload_digest", *EVENT_COLUMNS)
 """Columns of a row as it is inserted."""
 
 _CLOCKS = ("received_at", "clock")  # side by side; no part of an event's payload
-_FIRST_CLOCK = EVENT_COLUMNS.index("received_at")
+_ID, _CUSTOMER, _FIRST_CLOCK = (
+    EVENT_COLUMNS.index(name) for name in ("event_id", "customer_id", "received_at")
+)
 
 
 def canonical(events: pa.Table) -> pa.Table:
@@ -78,20 +80,19 @@ def keyed_rows(
     aliases : mapping of str to str, optional
         Customers by the other ids that they have.
     """
+    if not rows:
+        return []
+    columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
     if aliases:
-        rows = [(row[0], aliases.get(row[1], row[1]), *row[2:]) for row in rows]
-    keys = {name: customer_key(name) for name in {row[1] for row in rows}}
-    after = _FIRST_CLOCK + len(_CLOCKS)
-    dumps = orjson.dumps
-    return [
-        (
-            event_key(row[0]),
-            keys[row[1]],
-            payload_digest(dumps(row[:_FIRST_CLOCK] + row[after:])),
-            *row,
-        )
-        for row in rows
-    ]
+        columns[_CUSTOMER] = [aliases.get(name, name) for name in columns[_CUSTOMER]]
+    told = columns[:_FIRST_CLOCK] + columns[_FIRST_CLOCK + len(_CLOCKS) :]
+    payloads = map(orjson.dumps, zip(*told, strict=True))
+    names = list(set(columns[_CUSTOMER]))
+    keys = dict(zip(names, customer_keys(names), strict=True))
+    owners = [keys[name] for name in columns[_CUSTOMER]]
+    return list(
+        zip(event_keys(columns[_ID]), owners, payload_digests(payloads), *columns, strict=True)
+    )
 
 
 def to_table(rows: Sequence[Sequence[Any]], *, skip: int = 0) -> pa.Table:

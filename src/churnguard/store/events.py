@@ -27,6 +27,7 @@ from churnguard.store.erasing import words_of
 from churnguard.store.event_rows import (
     EVENT_COLUMNS,
     canonical,
+    keyed_rows,
     to_table,
     to_values,
 )
@@ -264,7 +265,7 @@ def _take(
     if batches[0].whole or batches[0].links:
         return [_take_one(connection, batch, tombstones) for batch in batches]
     appending = Appending(connection, tombstones)
-    outcomes = appending.append_groups([batch.rows for batch in batches])
+    outcomes = appending.append_groups([batch.keyed or keyed_rows(batch.rows) for batch in batches])
     rejected = [row for batch in batches for row in batch.rejected]
     _put_rejected(connection, rejected, tombstones)
     for batch, found in zip(batches, outcomes, strict=True):

@@ -30,6 +30,9 @@ class EventBatch:
     rows : sequence of tuple
         Events, each the values of ``EVENT_SCHEMA`` in order, instants as microseconds; an order
         before its lines.
+    keyed : sequence of tuple
+        The same events as rows of the store, made before the store is held up for them; empty:
+        the store makes them.
     rejected : sequence of QuarantinedRow
         Rows for the quarantine.
     links : sequence of Link
@@ -48,6 +51,7 @@ class EventBatch:
     mends: Sequence[str | None] = ()
     whole: bool = False
     at: int = 0
+    keyed: Sequence[tuple[Any, ...]] = ()
 
 
 @dataclass(frozen=True)
