@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -78,10 +79,11 @@ def test_who_has_new_events_is_told_by_their_numbers(stores):
     events, _, changes = stores
     for number, who in enumerate(("C1", "C2", "C1")):
         events.append(build_events([{"event_id": f"e{number}", "customer_id": who}]))
-    through = changes.position(NOON)[0].events
-    assert changes.touched(0, through) == {"C1", "C2"}
-    assert changes.touched(through - 1, through) == {"C1"}
-    assert changes.touched(through, through) == frozenset()
+    now = changes.position(NOON)[0]
+    assert changes.touched(replace(now, events=0), now) == {"C1", "C2"}
+    assert changes.touched(replace(now, events=now.events - 1), now) == {"C1"}
+    assert changes.touched(now, now) == frozenset()
+    assert changes.touched(replace(now, epoch="another"), now) is None
 
 
 def test_the_newest_event_is_one_that_was_known_by_then(stores):

@@ -26,11 +26,12 @@ from churnguard.jobs.timeline_cache import DEGRADED_SECONDS, FreshKnown, Known, 
 from churnguard.store.changes import LOG_EPOCH, SqlChanges, raise_counter
 from churnguard.store.database import open_database, writing
 from churnguard.store.digests import customer_key
+from churnguard.store.erasing import erase_person
 from churnguard.store.events import SqlEventStore
 from churnguard.store.identity import link
 from churnguard.store.intake_records import Link
 from churnguard.store.scores import SqlScoreStore
-from churnguard.store.tables import event
+from churnguard.store.tables import event, meta
 from churnguard.testing import NOON, build_action, build_events, build_score, fake_shop
 
 CUSTOMERS = ("C1", "C2", "C3", "C4")
@@ -151,6 +152,68 @@ CacheMachine.TestCase.settings = settings(max_examples=12, stateful_step_count=1
 TestCacheMachine = CacheMachine.TestCase
 
 
+def test_a_merge_is_forgotten_by_those_it_is_about_and_nobody_else(tmp_path):
+    """A shop in which guests sign in all day keeps what it has read of everybody else."""
+    (own, _), (_, engine) = shop_of(tmp_path), shop_of(tmp_path)
+    names = [*CUSTOMERS, "guest", "browser"]
+    own.events.append(build_events([{"event_id": f"e{n}", "customer_id": n} for n in names]))
+    cache = TimelineCache(own)
+
+    def look() -> dict[str, int]:
+        cache.owners(names, NOON)
+        return {name: orders_of(cache([name], NOON)) for name in names}
+
+    def merge(alias: str, to: str) -> set[str]:
+        """Return whose timelines a merge leaves where they are."""
+        with writing(engine) as connection:
+            link(connection, Link(alias, to, "test"), at=0)
+        cache([], NOON)
+        kept = set(cache._timelines._kept)
+        assert look() == {n: len(own.events.events_of([n])) for n in names}
+        assert cache.owners(names, NOON) == own.events.owners(names)
+        return kept
+
+    look()
+    assert merge("browser", "guest") == {*CUSTOMERS}
+    assert merge("guest", "C1") == {"C2", "C3", "C4"}, "browser is C1's too"
+    assert cache.owners(names, NOON) == {"browser": "C1", "guest": "C1"}
+
+
+def test_whom_merges_were_about_is_told_only_while_it_is_certain(tmp_path):
+    """Not across another rewriting of the log, nor across more merges than are noted."""
+    shop, engine = shop_of(tmp_path)
+
+    def merge(number: int) -> None:
+        shop.events.append(build_events([{"event_id": f"e{number}", "customer_id": f"a{number}"}]))
+        with writing(engine) as connection:
+            link(connection, Link(f"a{number}", f"C{number}", "test"), at=0)
+
+    def position():
+        return shop.changes.position(NOON)[0]
+
+    first = position()
+    for number in range(3):
+        merge(number)
+    third = position()
+    about = {name for number in range(3) for name in (f"a{number}", f"C{number}")}
+    assert shop.changes.touched(first, third) == about
+    with writing(engine) as connection:
+        raise_counter(connection, LOG_EPOCH)
+    assert shop.changes.touched(first, third) is None, "rewritten since"
+    assert shop.changes.touched(first, position()) is None, "rewritten for another reason"
+    fourth = position()
+    merge(3)
+    assert shop.changes.touched(fourth, position()) == {"a3", "C3"}
+    with writing(engine) as connection:
+        for number in range(4, 104):
+            link(connection, Link(f"a{number}", f"C{number}", "test"), at=0)
+    assert shop.changes.touched(fourth, position()) is None, "too many to be noted"
+    with writing(engine) as connection:
+        erase_person(connection, ["C103", "a103"])
+        names = connection.execute(sa.select(meta.c.name)).scalars().all()
+    assert not any(name.startswith("merge_") for name in names), "no id of the erased is kept"
+
+
 def orders_of(known: Known) -> int:
     return sum(len(timeline.track("order_completed")) for timeline in known.timelines)
 
@@ -196,8 +259,8 @@ class Away:
             raise StoreUnavailable("The store was out of reach a moment ago.")
         return self.changes.position(before)
 
-    def touched(self, after, through):
-        return self.changes.touched(after, through)
+    def touched(self, last, now):
+        return self.changes.touched(last, now)
 
 
 def test_a_store_out_of_reach_is_stood_in_for_a_while_and_said(tmp_path):

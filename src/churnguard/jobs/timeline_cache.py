@@ -204,18 +204,15 @@ class TimelineCache:
         return newest, False
 
     def _drop(self, last: LogPosition, now: LogPosition) -> None:
-        if now.epoch != last.epoch or now.events < last.events or now.outcomes < last.outcomes:
+        touched = self._shop.changes.touched(last, now)
+        if touched is None or now.events < last.events or now.outcomes < last.outcomes:
             for shelf in (self._timelines, self._book, self._contacts, self._owners):
                 shelf.clear()
             return
+        self._timelines.drop(touched)
         if now.merges != last.merges:
-            self._owners.clear()
-            self._contacts.clear()
-        touched = self._shop.changes.touched(last.events, now.events)
-        if touched is None:
-            self._timelines.clear()
-        else:
-            self._timelines.drop(touched)
+            self._owners.drop(touched)
+            self._contacts.drop(touched)
         if now.book != last.book:
             self._book.clear()
         if now.outcomes != last.outcomes:

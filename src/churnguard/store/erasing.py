@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from churnguard.store.changes import BOOK_VERSION, LOG_EPOCH, raise_counter
+from churnguard.store.changes import BOOK_VERSION, LOG_EPOCH, forget_merges, raise_counter
 from churnguard.store.connecting import schema_of
 from churnguard.store.digests import customer_key
 from churnguard.store.history_changes import note_changes
@@ -65,6 +65,7 @@ def erase_person(connection: sa.Connection, names: Sequence[str]) -> dict[str, i
         connection.exec_driver_sql("PRAGMA secure_delete = ON")
     counts = {table: remove(connection, names) for table, remove in TABLES.items()}
     note_changes(connection, dict.fromkeys(names))
+    forget_merges(connection)
     for counter in (LOG_EPOCH, BOOK_VERSION):
         raise_counter(connection, counter)
     return {table: rows for table, rows in counts.items() if rows}

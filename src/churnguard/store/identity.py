@@ -14,7 +14,13 @@ import orjson
 import sqlalchemy as sa
 
 from churnguard.store.bulk import any_of
-from churnguard.store.changes import BOOK_VERSION, LOG_EPOCH, MERGES, raise_counter
+from churnguard.store.changes import (
+    BOOK_VERSION,
+    LOG_EPOCH,
+    epoch_of,
+    note_merge,
+    raise_counter,
+)
 from churnguard.store.digests import customer_key
 from churnguard.store.event_rows import EVENT_COLUMNS, keyed_rows
 from churnguard.store.history_changes import note_changes
@@ -62,19 +68,19 @@ def link(connection: sa.Connection, one: Link, *, at: int) -> int:
         return KNOWN if found[one.alias_id] == target else REFUSED
     if target == one.alias_id:
         return KNOWN if one.customer_id != one.alias_id else REFUSED
-    connection.execute(
-        sa.update(identity).where(identity.c.customer_id == one.alias_id).values(customer_id=target)
-    )
+    since, mine = epoch_of(connection), identity.c.customer_id == one.alias_id
+    followers = connection.execute(sa.select(identity.c.alias_id).where(mine)).scalars().all()
+    connection.execute(sa.update(identity).where(mine).values(customer_id=target))
     connection.execute(
         sa.insert(identity).values(
             alias_id=one.alias_id, customer_id=target, merged_at=at, source=one.source
         )
     )
-    raise_counter(connection, MERGES)
     _move_events(connection, one.alias_id, target)
     _move_conflicts(connection, one.alias_id, target)
     _move_book(connection, one.alias_id, target)
     _move_decisions(connection, one.alias_id, target)
+    note_merge(connection, {one.alias_id, target, *followers}, since=since)
     return LINKED
 
 

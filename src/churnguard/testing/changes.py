@@ -22,11 +22,13 @@ class FakeChanges:
 
     Examples
     --------
+    >>> from dataclasses import replace
     >>> from churnguard.testing import NOON, FakeEventStore, build_events
     >>> changes = FakeChanges(FakeEventStore(build_events()), FakeScoreStore())
     >>> changes.position(NOON)[0]
     LogPosition(epoch='', book=0, merges=0, events=1, outcomes=0)
-    >>> changes.touched(0, 1)
+    >>> now, _ = changes.position(NOON)
+    >>> changes.touched(replace(now, events=0), now)
     frozenset({'C1'})
     """
 
@@ -45,7 +47,9 @@ class FakeChanges:
         )
         return position, self._events.data_through(before)
 
-    def touched(self, after: int, through: int) -> frozenset[str] | None:
-        """Return whose events are numbered above ``after`` up to ``through``."""
-        rows = islice(self._events.log.values(), after, through)
+    def touched(self, last: LogPosition, now: LogPosition) -> frozenset[str] | None:
+        """Return whom new events are about; what a merge is about is not remembered here."""
+        if (last.epoch, last.merges) != (now.epoch, now.merges):
+            return None
+        rows = islice(self._events.log.values(), last.events, now.events)
         return frozenset(row["customer_id"] for row in rows)

@@ -17,5 +17,9 @@ class Changes(Protocol):
         One question of constant cost. Whatever was acknowledged before it is in the answer.
         """
 
-    def touched(self, after: int, through: int) -> frozenset[str] | None:
-        """Return whose events are numbered above ``after`` up to ``through``; None if too many."""
+    def touched(self, last: LogPosition, now: LogPosition) -> frozenset[str] | None:
+        """Return whom new events and merges between two positions are about.
+
+        None where that cannot be told: there were too many, or the log was rewritten for another
+        reason than a merge, or again since.
+        """
