@@ -15,6 +15,7 @@ from churnguard.compiled import compiled
 from churnguard.events.sorting import first_at
 from churnguard.events.timeline import MISSING
 from churnguard.features import kernel
+from churnguard.features.formulas import compute
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -33,33 +34,32 @@ QUESTIONS: Mapping[str, int] = {
     for place, name in enumerate(
         (
             *("count", "sum", "present", "median", "trend", "distinct", "most_often", "streak"),
-            *("gap_moments", "gap_ranks"),
+            *("gap_moments", "gap_ranks", "count_after", "sum_after"),
             *("last", "since_last", "last_at", "first_at", "since_first"),
         )
     )
 }
 """What can be asked, by name: of a window, of the newest events, of the first ones."""
 
-WIDTH: Mapping[str, int] = {"gap_moments": 3, "gap_ranks": 3}
-"""Answers of more than one number."""
+OF_ROWS: Mapping[str, tuple[int, int]] = {"cutoff": (-1, 1), "season": (-2, 4)}
+"""What is known of a row without its events, by name: its number, and how many it says."""
 
 INSTANTS = frozenset({"last_at", "first_at"})
 """Questions that are answered by an instant."""
-
-OTHERS = INSTANTS | WIDTH.keys()
-"""Questions that are not answered by one number."""
 
 _GONE = int(MISSING)
 _WHERE, _FIRST_OF, _VISITS = STEPS["where"], STEPS["first_of"], STEPS["visits"]
 _COUNT, _SUM, _PRESENT = QUESTIONS["count"], QUESTIONS["sum"], QUESTIONS["present"]
 _MEDIAN, _TREND, _STREAK = QUESTIONS["median"], QUESTIONS["trend"], QUESTIONS["streak"]
 _DISTINCT, _MOMENTS, _RANKS = (QUESTIONS[n] for n in ("distinct", "gap_moments", "gap_ranks"))
+_COUNT_AFTER, _SUM_AFTER = QUESTIONS["count_after"], QUESTIONS["sum_after"]
+_CUTOFF, _SEASON = OF_ROWS["cutoff"][0], OF_ROWS["season"][0]
 _LAST, _LAST_AT, _FIRST_AT = QUESTIONS["last"], QUESTIONS["last_at"], QUESTIONS["first_at"]
 
 
 @compiled
 def answer(
-    numbers: Ints, edges: Ints, steps: Ints, program: Ints, cutoffs: Ints
+    numbers: Ints, edges: Ints, steps: Ints, program: tuple[Ints, Ints, Floats], cutoffs: Ints
 ) -> tuple[Floats, Ints]:
     """Answer questions about the one customer whose events these are.
 
@@ -71,36 +71,60 @@ def answer(
         Where each kind begins and ends.
     steps : ndarray of int64, shape (narrowed, 4)
         Parent, how, column, and to what; a parent stands before its children.
-    program : ndarray of int64, shape (questions, 8)
-        See :data:`ARGUMENTS`.
+    program : tuple of ndarray
+        Questions, shape (questions, 8): see :data:`ARGUMENTS`; formulas and constants: see
+        :class:`churnguard.features.questions.Questions`.
     cutoffs : ndarray of int64, shape (n,)
         Microseconds UTC.
 
     Returns
     -------
-    numbers : ndarray of float64, shape (answers, n)
+    numbers : ndarray of float64, shape (places, n)
         What is not an instant.
-    instants : ndarray of int64, shape (answers, n)
+    instants : ndarray of int64, shape (places, n)
         What is.
     """
+    questions, formulas, blank = program
     table, starts, ends = _narrowed(numbers, edges, steps)
-    answers = 0
-    for question in range(len(program)):
-        answers = max(answers, program[question, 7] + 3)
-    found = np.full((answers, len(cutoffs)), np.nan)
-    instants = np.full((answers, len(cutoffs)), _GONE)
+    found = np.empty((len(blank), len(cutoffs)))
+    for place in range(len(blank)):
+        found[place] = blank[place]
+    instants = np.full((len(blank), len(cutoffs)), _GONE)
     nowhere = np.zeros(len(cutoffs), dtype=np.int64)
-    for question in range(len(program)):
-        asked = program[question]
+    for question in range(len(questions)):
+        asked = questions[question]
+        if asked[0] == _CUTOFF:
+            found[asked[7]] = cutoffs
+            continue
+        if asked[0] == _SEASON:
+            found[asked[7] : asked[7] + 4] = kernel.season(cutoffs)
+            continue
         kind = asked[1]
         occurred = table[0][starts[kind] : ends[kind]]
         column = table[asked[2]][starts[kind] : ends[kind]]
         end = first_at(occurred, nowhere, nowhere + len(occurred), cutoffs)
-        if asked[0] < _LAST:
+        if asked[0] == _COUNT_AFTER or asked[0] == _SUM_AFTER:  # noqa: PLR1714 - faster compiled
+            _since(asked, (occurred, column), (nowhere, end), instants[asked[5]], found)
+        elif asked[0] < _LAST:
             _of_window(asked, (occurred, column), (nowhere, end, cutoffs), found)
         else:
             _of_an_event(asked, (occurred, column), (nowhere, end, cutoffs), found, instants)
+    compute(formulas, found, instants)
     return found, instants
+
+
+@compiled
+def _since(
+    asked: Ints, events: _Events, window: tuple[Ints, Ints], after: Ints, found: Floats
+) -> None:
+    """Answer a question about what came after an instant that is an answer itself."""
+    occurred, column = events
+    first, end = window
+    low = first_at(occurred, first, end, after + 1)
+    if asked[0] == _COUNT_AFTER:
+        found[asked[7]] = kernel.window_count(low, end)
+    else:
+        found[asked[7]] = kernel.window_sum(kernel.prefix_sums(column), low, end, asked[6])
 
 
 @compiled

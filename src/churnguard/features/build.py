@@ -179,7 +179,7 @@ class _Work:
             numbers, answers = questions.answers(tracks, cutoffs)
             rows = Rows(tracks, customers, cutoffs, population=self.population, answers=answers)
             made = [signals[place].column(rows) for place in questions.made.tolist()]
-            self.values[questions.plain[:, :1], places] = numbers[questions.plain[:, 1]]
+            self.values[questions.told[:, :1], places] = numbers[questions.told[:, 1]]
             self.values[questions.made[:, None], places] = np.reshape(made, (-1, len(places)))
             return
         rows = Rows(tracks, customers, cutoffs, population=self.population)

@@ -71,6 +71,8 @@ def _moves(timeline: Timeline) -> tuple[Ints, Ints]:
         (0, added, slice(len(added))),
         (1, removed, slice(len(added), None)),
     ):
+        if len(track) == 0:
+            continue
         numbers = track.read("value"), track.read("quantity")
         words = track.read("cart_id"), track.read("product_id")
         _write(moves[:, part], takes, (track.offsets, track.occurred), numbers, words)

@@ -49,7 +49,10 @@ def derived_events(
     >>> derived_events(Timeline.from_arrow(empty_events()), nothing, nothing).offsets.tolist()
     [0]
     """
-    offsets = np.searchsorted(customer, np.arange(len(timeline.customer_ids) + 1))
+    if len(timeline.customer_ids) == 1:
+        offsets = np.array([0, len(occurred)])
+    else:
+        offsets = np.searchsorted(customer, np.arange(len(timeline.customer_ids) + 1))
     return DerivedEvents(offsets, occurred, columns)
 
 

@@ -1,33 +1,35 @@
 """Everything a catalogue asks of one customer, found out once and then answered in one go.
 
-For one row, calling a compiled loop costs more than the loop. So a catalogue's signals are listened
-to once, on a customer without events, and what they ask is kept as a program; for a customer within
-a request a single compiled call runs it, with the kernel's own loops, before the signals are
-computed. A question that was not foreseen is answered as for many rows.
+For one row, calling a compiled loop costs more than the loop. So what a catalogue's signals ask, and
+what they make of the answers, is kept as a program, and for a customer within a request a single
+compiled call runs it, with the kernel's own loops. Signals that say no formula, and a shop's own,
+are computed as they are written, from answers known beforehand; a question that was not foreseen is
+answered as for many rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from churnguard.clock import DAY_US
-from churnguard.events.columns import Columns
-from churnguard.events.schema import empty_events
 from churnguard.events.timeline import MISSING, WORD_COLUMNS, Timeline
 from churnguard.features import answering
-from churnguard.features.rows import Answers, Path, Question, Rows, Step
+from churnguard.features.drafts import formula_of, heard_of
+from churnguard.features.formulas import OPERATIONS, Formula
+from churnguard.features.rows import WIDTH, Answers, Path, Question, Step
 from churnguard.features.signal import Signal
 from churnguard.features.tracks import DERIVED, Tracks, scale
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-Codes = NDArray[np.int32]
+_Asked = tuple[Path, Question, int]
 
 MOST_ROWS = 64
 """So few rows of one customer are answered in one go."""
@@ -51,13 +53,16 @@ class Questions:
         Each question: which, of what, column, begin and end of the window in microseconds back
         from the cutoff (-1: at the first event), one more argument, the column's scale, and the
         answer's place.
-    asked : tuple of (Path, tuple of Question, int, tuple of (Question, int))
-        By path: questions with one number for an answer, and the place of the first answer; then
-        the other questions, each with the place of its own.
-    plain : ndarray of int64, shape (k, 2)
-        Signals that are an answer and nothing else: the signal's place and the answer's.
-    made : ndarray of int64, shape (signals - k,)
-        Places of the signals that are computed from answers.
+    formulas : ndarray of int64, shape (k, 5)
+        What is made of answers: see :func:`churnguard.features.formulas.compute`.
+    blank : ndarray of float64, shape (places,)
+        Constants of formulas at their places, NaN at those of answers and results.
+    asked : tuple of (Path, Question, int)
+        What signals without a formula ask, and the place of each answer, or of its first part.
+    told : ndarray of int64, shape (m, 2)
+        Signals with a formula: the signal's place, and that of its number.
+    made : ndarray of int64, shape (signals - m,)
+        Places of the other signals.
     """
 
     kinds: tuple[str, ...]
@@ -65,30 +70,32 @@ class Questions:
     steps: Ints
     words: tuple[tuple[int, str, str], ...]
     program: Ints
-    asked: tuple[tuple[Path, tuple[Question, ...], int, tuple[tuple[Question, int], ...]], ...]
-    plain: Ints = field(default_factory=lambda: np.empty((0, 2), dtype=np.int64))
-    made: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    formulas: Ints
+    blank: Floats
+    asked: tuple[_Asked, ...]
+    told: Ints
+    made: Ints
 
     @classmethod
     def of(cls, signals: Iterable[Signal]) -> Questions:
-        """Listen to what signals ask.
-
-        A signal that fails on a customer without events asks nothing; it will fail, with its own
-        words, where it is computed.
-        """
-        heard: dict[Path, dict[Question, None]] = {}
+        """Find out what signals ask, and what they make of the answers."""
         signals = tuple(signals)
-        _computed(signals, _nobody(_Heard(heard)))
-        questions = _program(heard)
-        found = [_same(signals, questions, values) for values in _TRIALS]
-        plain = np.array(found[0], dtype=np.int64)
-        plain[(np.array(found) != plain).any(axis=0)] = -1
-        plain[[not _is_ours(signal) for signal in signals]] = -1
-        known = np.flatnonzero(plain >= 0)
-        return replace(
-            questions,
-            plain=np.stack([known, plain[known]], axis=1),
-            made=np.flatnonzero(plain < 0),
+        formulas = {place: formula_of(signal) for place, signal in enumerate(signals)}
+        made = [place for place, formula in formulas.items() if formula is None]
+        table = _Table()
+        asked = [
+            (path, question, table.answer(path, question))
+            for path, questions in heard_of(signals[place] for place in made).items()
+            for question in questions
+        ]
+        told = [(place, table.result(one)) for place, one in formulas.items() if one is not None]
+        return cls(
+            **_program(table),
+            formulas=_table_of(table.formulas, 5),
+            blank=table.blank,
+            asked=tuple(asked),
+            told=_table_of(told, 2),
+            made=np.array(made, dtype=np.int64),
         )
 
     def answers(self, tracks: Tracks, cutoffs: Ints) -> tuple[Floats, Answers]:
@@ -103,26 +110,31 @@ class Questions:
 
         Returns
         -------
-        numbers : ndarray of float64, shape (answers, n)
-            The answers by place.
+        numbers : ndarray of float64, shape (places, n)
+            Answers and results by place.
         answers : mapping of Path to mapping of Question
-            The same by name: one number a cutoff for each; three of them for gaps.
+            What signals without a formula ask for: one number a cutoff, or a tuple of such.
         """
         events = tracks.once((self.kinds, self.columns), lambda: self._events(tracks))
         steps = tracks.once(self.words, lambda: self._coded(tracks.timeline))
-        found, instants = answering.answer(*events, steps, self.program, cutoffs)
-        return found, self._named(list(found), instants)
+        program = (self.program, self.formulas, self.blank)
+        numbers, instants = answering.answer(*events, steps, program, cutoffs)
+        return numbers, self._named(numbers, instants)
 
-    def _named(self, numbers: Sequence[Floats], instants: Ints) -> Answers:
-        answers: dict[Path, Mapping[Question, Any]] = {}
-        for path, plain, first, others in self.asked:
-            known: dict[Question, Any] = dict(zip(plain, numbers[first:], strict=False))
-            for question, place in others:
-                if question[0] in answering.INSTANTS:
-                    known[question] = instants[place]
-                else:
-                    known[question] = tuple(numbers[place : place + answering.WIDTH[question[0]]])
-            answers[path] = known
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Return the place of each column that is read; that of the instants is 0."""
+        return {name: place for place, name in enumerate(self.columns, 1)}
+
+    def _named(self, numbers: Floats, instants: Ints) -> Answers:
+        answers: dict[Path, dict[Question, Any]] = {}
+        for path, question, place in self.asked:
+            answer: Any = numbers[place]
+            if question[0] in answering.INSTANTS:
+                answer = instants[place]
+            elif question[0] in WIDTH:
+                answer = tuple(numbers[place : place + WIDTH[question[0]]])
+            answers.setdefault(path, {})[question] = answer
         return answers
 
     def _coded(self, timeline: Timeline) -> Ints:
@@ -137,128 +149,119 @@ class Questions:
 
         Shape (columns + 1, events), and (kinds + 1,).
         """
-        timeline = tracks.timeline
-        plain = [timeline.track(kind) for kind in self.kinds if kind not in DERIVED]
-        derived = [tracks.derived(kind) for kind in self.kinds if kind in DERIVED]
-        instants = [*(track.occurred for track in plain), *(found.occurred for found in derived)]
-        edges = np.cumsum([0, *map(len, instants)])
-        first = int(edges[len(plain)])
-        numbers = np.empty((len(self.columns) + 1, int(edges[-1])), dtype=np.int64)
-        rows = np.concatenate([_NO_ROWS, *(track.rows for track in plain)])
-        numbers[0, :first] = np.concatenate([_NO_ROWS, *(track.occurred for track in plain)])
+        timeline, there = tracks.timeline, set(tracks.timeline.events)
+        plain = [kind for kind in self.kinds if kind in there and kind not in DERIVED]
+        told = {kind: timeline.track(kind) for kind in plain}
+        derived = {kind: tracks.derived(kind) for kind in self.kinds if kind in DERIVED}
+        found = told | derived
+        edges = [0, *accumulate(len(found[k].occurred) if k in found else 0 for k in self.kinds)]
+        first = sum(map(len, told.values()))
+        numbers = np.empty((len(self.columns) + 1, edges[-1]), dtype=np.int64)
+        np.concatenate([_NO_ROWS, *(track.occurred for track in found.values())], out=numbers[0])
+        rows = np.concatenate([_NO_ROWS, *(track.rows for track in told.values())])
         for place, name in enumerate(self.columns, 1):
             numbers[place, :first] = timeline.read(name, rows)
         numbers[1:, first:] = MISSING
-        ends = edges[len(plain) :].tolist()
-        for found, (begin, end) in zip(derived, pairwise(ends), strict=True):
-            numbers[0, begin:end] = found.occurred
-            for place, name in enumerate(self.columns, 1):
-                if name in found.columns:
-                    numbers[place, begin:end] = found.columns[name]
-        return numbers, edges
+        begin = first
+        for track in derived.values():
+            end = begin + len(track.occurred)
+            for name in track.columns.keys() & self.places.keys():
+                numbers[self.places[name], begin:end] = track.columns[name]
+            begin = end
+        return numbers, np.array(edges)
 
 
 _NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
-class _Heard(dict[Path, Any]):
-    """Answers that are never known, which keep what was asked."""
+class _Table:
+    """Gives answers, constants and results their places; what comes twice has one place."""
 
-    def __init__(self, heard: dict[Path, dict[Question, None]]) -> None:
-        super().__init__()
-        self._heard = heard
+    def __init__(self) -> None:
+        self.asked: dict[tuple[Path, Question], int] = {}
+        self.after: dict[tuple[Path, Question], int] = {}
+        self.of_rows: dict[str, int] = {}
+        self.formulas: list[tuple[int, ...]] = []
+        self._results: dict[tuple[Any, ...], int] = {}
+        self._blank: list[float] = []
 
-    def get(self, path: Path, default: Any = None) -> Any:
-        """Return what keeps the questions asked of a path."""
-        del default
-        return _Listener(self._heard.setdefault(path, {}))
+    @property
+    def blank(self) -> Floats:
+        """Return the constants at their places, NaN elsewhere."""
+        return np.array(self._blank, dtype=np.float64)
 
+    def answer(self, path: Path, question: Question) -> int:
+        """Return the place of an answer, or of its first part."""
+        if (path, question) not in self.asked:
+            self.asked[path, question] = self._room(WIDTH.get(question[0], 1))
+        return self.asked[path, question]
 
-class _Listener(dict[Question, Any]):
-    def __init__(self, asked: dict[Question, None]) -> None:
-        super().__init__()
-        self._asked = asked
+    def result(self, formula: Formula | float) -> int:
+        """Return the place of what a formula makes, each of its parts computed before it."""
+        if not isinstance(formula, Formula):
+            return self._constant(formula)
+        parts = formula.parts
+        if formula.what == "answer":
+            return self.answer(parts[0], parts[1]) + int(parts[2])
+        if formula.what == "after":
+            question = (parts[1], parts[2], None, 0.0, self.result(parts[3]))
+            return self._once(self.after, (parts[0], question))
+        if formula.what in answering.OF_ROWS:
+            width = answering.OF_ROWS[formula.what][1]
+            return self._once(self.of_rows, formula.what, width) + int(parts[0] if parts else 0)
+        places = (*map(self.result, parts), 0, 0)[:3]
+        known = (formula.what, *places)
+        if known not in self._results:
+            self._once(self._results, known)
+            self.formulas.append((OPERATIONS[formula.what], *places, self._results[known]))
+        return self._results[known]
 
-    def get(self, question: Question, default: Any = None) -> Any:
-        self._asked[question] = None
-        return default
+    def _constant(self, number: float) -> int:
+        place = self._once(self._results, ("constant", repr(number)))
+        self._blank[place] = number
+        return place
 
+    def _once(self, places: dict[Any, int], key: Any, width: int = 1) -> int:
+        if key not in places:
+            places[key] = self._room(width)
+        return places[key]
 
-def _nobody(answers: Answers) -> Rows:
-    """Return the one row of a customer without events, of whom some answers are known."""
-    nobody = Timeline(np.array(["nobody"], dtype=object), {}, Columns(empty_events()))
-    customers, cutoffs = np.zeros(1, np.int32), np.zeros(1, np.int64)
-    return Rows(Tracks(nobody), customers, cutoffs, answers=answers)
-
-
-def _computed(signals: Iterable[Signal], rows: Rows) -> list[Any]:
-    """Return what signals say of rows, None where they fail."""
-    said: list[Any] = []
-    for signal in signals:
-        try:
-            with np.errstate(all="ignore"):
-                said.append(signal.compute(rows))
-        except Exception:  # noqa: BLE001 - whatever a shop's own code raises
-            said.append(None)
-    return said
-
-
-def _is_ours(signal: Signal) -> bool:
-    """Tell whether a signal is of ChurnGuard's own families: of a shop's, trials tell too little.
-
-    One that changes an answer in place, or looks at numbers beyond those tried, would pass for one
-    that hands its answer on.
-    """
-    function = getattr(signal.compute, "func", signal.compute)
-    return str(function.__module__).startswith("churnguard.features.families.")
-
-
-_TRIALS = (np.nan, 0.0, 1.0, 40.0)
-
-
-def _same(signals: Iterable[Signal], questions: Questions, value: float) -> list[int]:
-    """Return, by signal, the place of the answer that it hands on as it is, -1 where it does not.
-
-    All answers are the same number: one that a signal might look at, to do this or that.
-    """
-    answers = int(questions.program[:, 7].max(initial=-1)) + 3
-    numbers = list(np.full((answers, 1), value))
-    instants = np.full((answers, 1), MISSING)
-    places = {id(number): place for place, number in enumerate(numbers)}
-    rows = _nobody(questions._named(numbers, instants))  # noqa: SLF001
-    return [places.get(id(said), -1) for said in _computed(signals, rows)]
+    def _room(self, width: int) -> int:
+        self._blank += [np.nan] * width
+        return len(self._blank) - width
 
 
-def _program(heard: Mapping[Path, Mapping[Question, None]]) -> Questions:
+def _program(table: _Table) -> dict[str, Any]:
     """Give kinds, columns and paths numbers, and write the questions with these."""
-    paths = {path[: length + 1]: None for path in heard for length in range(len(path))}
+    asked = [*table.asked.items(), *table.after.items()]
+    paths = {path[: length + 1]: None for (path, _), _ in asked for length in range(len(path))}
     kinds = sorted({str(path[0]) for path in paths}, key=lambda kind: (kind in DERIVED, kind))
     narrowed = [path for path in paths if len(path) > 1]
     numbers: dict[Path, int] = {(kind,): place for place, kind in enumerate(kinds)}
     numbers |= {path: len(kinds) + place for place, path in enumerate(narrowed)}
     read = {str(step[1]) for path in narrowed for step in path[1:]}
-    read |= {question[1] for questions in heard.values() for question in questions}
+    read |= {question[1] for (_, question), _ in asked}
     columns = tuple(sorted(read - {""}))
     places = {"": 0} | {name: place for place, name in enumerate(columns, 1)}
     steps, words = _steps(narrowed, numbers, places)
-    program, asked, place = [], [], 0
-    for path, questions in heard.items():
-        plain = [question for question in questions if question[0] not in answering.OTHERS]
-        others = [question for question in questions if question[0] in answering.OTHERS]
-        first, told = place, []
-        for question in (*plain, *others):
-            program.append(_instruction(question, numbers[path], places, place))
-            told.append((question, place))
-            place += answering.WIDTH.get(question[0], 1)
-        asked.append((path, tuple(plain), first, tuple(told[len(plain) :])))
-    return Questions(
-        kinds=tuple(kinds),
-        columns=columns,
-        steps=np.array(steps, dtype=np.int64).reshape(-1, 4),
-        words=words,
-        program=np.array(program, dtype=np.int64).reshape(-1, answering.ARGUMENTS),
-        asked=tuple(asked),
-    )
+    program = [
+        (answering.OF_ROWS[name][0], 0, 0, 0, 0, 0, 1, place)
+        for name, place in table.of_rows.items()
+    ]
+    program += [
+        _instruction(question, numbers[path], places, place) for (path, question), place in asked
+    ]
+    return {
+        "kinds": tuple(kinds),
+        "columns": columns,
+        "steps": _table_of(steps, 4),
+        "words": words,
+        "program": _table_of(program, answering.ARGUMENTS),
+    }
+
+
+def _table_of(rows: Iterable[tuple[int, ...]], width: int) -> Ints:
+    return np.array([*rows], dtype=np.int64).reshape(-1, width)
 
 
 def _steps(

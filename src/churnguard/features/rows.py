@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from churnguard.clock import DAY_US
 from churnguard.events.timeline import MISSING
 from churnguard.features import kernel
+from churnguard.features.formulas import Formula, written
 from churnguard.features.population import Population
 from churnguard.features.tracks import PreparedTrack, Tracks, scale
 from churnguard.features.windows import Windows
@@ -36,6 +37,9 @@ Path = tuple[str | Step, ...]
 Question = tuple[str, str, float | None, float, int]
 """What is asked of a path: a method of :class:`~churnguard.features.windows.Windows`, and its
 arguments."""
+
+WIDTH: Mapping[str, int] = {"gap_moments": 3, "gap_ranks": 3}
+"""Questions that are answered by several numbers."""
 
 Answers = Mapping[Path, Mapping[Question, Any]]
 _NOTHING: Mapping[Question, Any] = {}
@@ -152,7 +156,7 @@ class EventRows:
     ) -> Floats:
         """Return how many events there are in the window."""
         if after is not None:
-            return self._windows.count_after(after)
+            return self._ask_after("count_after", "", after)
         return self._ask(("count", "", days, until, 0))
 
     def sum(
@@ -165,7 +169,7 @@ class EventRows:
     ) -> Floats:
         """Return the sum of a column over the window; what is missing adds nothing."""
         if after is not None:
-            return self._windows.sum_after(column, after)
+            return self._ask_after("sum_after", column, after)
         return self._ask(("sum", column, days, until, 0))
 
     def mean(self, column: str, days: float | None = None, *, until: float = 0.0) -> Floats:
@@ -232,9 +236,9 @@ class EventRows:
             answer = getattr(self._windows, question[0])(*question[1:])
         return answer
 
-    @property
-    def _track(self) -> PreparedTrack:
-        return self._windows.track
+    def _ask_after(self, name: str, column: str, after: Ints) -> Floats:
+        answer: Floats = getattr(self._windows, name)(column, after)
+        return answer
 
     @cached_property
     def _windows(self) -> Windows:
@@ -245,7 +249,7 @@ class EventRows:
         found = self._narrower.get(step)
         if found is None:
             path = (*self._path, step)
-            found = EventRows(self._rows, path, lambda: self._find().narrowed(*step))
+            found = type(self)(self._rows, path, lambda: self._find().narrowed(*step))
             self._narrower[step] = found
         return found
 
@@ -312,6 +316,8 @@ def ratio(above: NDArray[Any], below: NDArray[Any]) -> Floats:
     >>> ratio(np.array([1.0, 1.0]), np.array([4.0, 0.0])).tolist()
     [0.25, nan]
     """
+    if isinstance(above, Formula) or isinstance(below, Formula):
+        return cast("Floats", written("ratio", above, below))
     return kernel.ratios(np.asarray(above, np.float64), np.asarray(below, np.float64))
 
 
@@ -323,6 +329,8 @@ def days_between(start: Ints, end: Ints) -> Floats:
     >>> days_between(np.array([0, NEVER]), np.array([DAY_US, DAY_US])).tolist()
     [1.0, nan]
     """
+    if isinstance(start, Formula):
+        return cast("Floats", written("days_between", start, end))
     there = (start != NEVER) & (end != NEVER)
     between: Floats = np.where(there, (end - np.where(there, start, end)) / DAY_US, np.nan)
     return between

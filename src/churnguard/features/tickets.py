@@ -47,6 +47,8 @@ def _moves(timeline: Timeline) -> Ints:
     moves = np.empty((4, there + len(tracks[1])), dtype=np.int64)
     for closes, part in enumerate((moves[:, :there], moves[:, there:])):
         track = tracks[closes]
+        if len(track) == 0:
+            continue
         part[0], part[1], part[2] = track.customer, track.occurred, closes
         part[3] = track.read("kind")
     moves[3] += 1

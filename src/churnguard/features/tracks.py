@@ -25,6 +25,7 @@ from churnguard.features.tickets import ticket_events
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
 _Made = TypeVar("_Made")
+_NOTHING: Ints = np.zeros(0, dtype=np.int64)
 
 CART_ABANDONED = "cart_abandoned"
 """The derived event: see ``churnguard.features.carts``."""
@@ -177,12 +178,25 @@ class Tracks:
 
     def late(self, customers: Codes, cutoffs: Ints) -> NDArray[np.bool_]:
         """Mark rows that had late events: occurred before the cutoff, received at it or after."""
+        if len(cutoffs) == 1 == len(self.timeline.customer_ids):
+            occurred, received = self._clocks
+            return ((occurred < cutoffs) & (received >= cutoffs)).any(keepdims=True)
         late = np.zeros(len(customers), dtype=bool)
         for track, newest in self._slow:
             first, end = track.offsets[customers], track.offsets[customers + 1]
             last = first_at(track.occurred, first, end, cutoffs) - 1
             late |= (last >= first) & (newest[last] >= cutoffs)
         return late
+
+    @cached_property
+    def _clocks(self) -> tuple[Ints, Ints]:
+        """When each event occurred, and when we were told of it; empty where that is the same."""
+        if self.timeline.prompt:
+            return _NOTHING, _NOTHING
+        tracks = [self.timeline.track(event) for event in self.timeline.events]
+        rows = np.concatenate([_NOTHING, *(track.rows for track in tracks)])
+        occurred = np.concatenate([_NOTHING, *(track.occurred for track in tracks)])
+        return occurred, self.timeline.read("received_at", rows)
 
     @cached_property
     def _slow(self) -> list[tuple[Track, Ints]]:

@@ -116,7 +116,7 @@ class Windows:
         """Return days from the nth event to the cutoff."""
         return kernel.days_since(self.track.occurred, self._oldest(nth), self._cutoffs)
 
-    def count_after(self, after: Ints) -> Floats:
+    def count_after(self, _: str, after: Ints) -> Floats:
         """Return how many events came after an instant a row."""
         return kernel.window_count(self._from(after + 1), self._end)
 

@@ -16,7 +16,6 @@ from churnguard.features.specimen import specimen_events
 from churnguard.features.units import NUMBER
 from churnguard.features.windows import Windows
 
-AFTER = {"count_after", "sum_after"}
 CUTOFFS = np.array([200, 400, 600]) * DAY_US
 
 
@@ -42,7 +41,7 @@ def alone(timeline, catalogue):
 
 
 def test_nearly_everything_that_the_catalogue_asks_is_foreseen(timeline, monkeypatch):
-    """Only what depends on another answer is left: carts since the last order."""
+    """One compiled call answers all that is asked, carts since the last order included."""
     catalogue, asked = Catalogue.of(), []
     assert len(catalogue.questions.program) > 100
 
@@ -54,13 +53,12 @@ def test_nearly_everything_that_the_catalogue_asks_is_foreseen(timeline, monkeyp
     monkeypatch.setattr(rows, "Windows", Watched)
     single = timeline.known_at(np.zeros(1, np.int32), np.array([10_000 * DAY_US]))
     build_features(single, catalogue, np.zeros(1, np.int32), CUTOFFS[:1])
-    assert {name for name in asked if not name.startswith("_")} - {"track"} <= AFTER | {"bounds"}
-    assert set(asked) >= AFTER
+    assert asked == []
 
 
 def test_every_question_of_many_rows_is_one_of_a_single_customer():
     public = {name for name in vars(windows.Windows) if not name.startswith("_")}
-    assert public - AFTER - {"bounds"} == set(answering.QUESTIONS)
+    assert public - {"bounds"} == set(answering.QUESTIONS)
 
 
 def test_a_question_that_nobody_foresaw_is_answered_all_the_same(timeline):
@@ -99,14 +97,23 @@ def test_a_shops_own_signal_is_always_asked(timeline):
 
     for compute in (plainly, where_many, in_place):
         catalogue = own(compute)
-        assert (len(catalogue.questions.plain), len(catalogue.questions.made)) == (0, 1)
+        assert (len(catalogue.questions.told), len(catalogue.questions.made)) == (0, 1)
     several, together = alone(timeline, own(plainly))
     assert several.tobytes() == together.tobytes()
 
 
-def test_half_of_the_catalogue_is_answers_as_they_are():
-    """Counts, sums and the like need no call of their signal for one customer."""
-    questions = Catalogue.of().questions
-    places = [*questions.plain[:, 0].tolist(), *questions.made.tolist()]
-    assert sorted(places) == list(range(len(Catalogue.of())))
-    assert len(questions.plain) >= 60
+def test_nearly_every_signal_says_a_formula():
+    """Only what is fitted over all customers is computed as it is written."""
+    catalogue = Catalogue.of()
+    questions = catalogue.questions
+    places = [*questions.told[:, 0].tolist(), *questions.made.tolist()]
+    assert sorted(places) == list(range(len(catalogue)))
+    made = [catalogue.signals[place].family for place in questions.made.tolist()]
+    assert set(made) == {"lifetime"}
+
+
+def test_the_customers_of_the_specimen_have_the_same_bits_alone(timeline):
+    """Late events, ties and missing numbers included; missing is missing."""
+    one, many = alone(timeline, Catalogue.of())
+    assert np.array_equal(np.isnan(one), np.isnan(many))
+    assert np.where(np.isnan(one), 0.0, one).tobytes() == np.where(np.isnan(many), 0, many).tobytes()
