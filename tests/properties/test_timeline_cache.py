@@ -271,7 +271,7 @@ def test_a_store_out_of_reach_is_stood_in_for_a_while_and_said(tmp_path):
     away = Away(shop.changes)
 
     class NoEvents:
-        def events_of(self, names):
+        def timeline_of(self, name):
             raise StoreUnavailable("The store was out of reach a moment ago.")
 
     cache = TimelineCache(replace(shop, changes=away), monotonic=lambda: now[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from threading import Lock
 from typing import Any
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from churnguard.compiled import compiled
 from churnguard.errors import SchemaError
-from churnguard.events.encoding import encode
+from churnguard.events.encoding import encode, encode_few
 from churnguard.events.schema import MONEY_SCALE
 
 Ints = NDArray[np.int64]
@@ -22,6 +22,7 @@ Codes = NDArray[np.int32]
 Floats = NDArray[np.float64]
 Bits = NDArray[np.uint8]
 _Plain = tuple[NDArray[Any], Bits, int]
+_Words = tuple[Callable[[str], int], Codes]
 
 MISSING = np.iinfo(np.int64).min
 """Stands for "no number" in ``value``, ``quantity`` and ``discount``."""
@@ -30,9 +31,11 @@ MONEY_COLUMNS = ("value", "discount")
 WORD_COLUMNS = ("order_id", "cart_id", "session_id", "product_id", "category", "kind")
 """Columns of words; inside a track they are int32 codes, -1 where missing."""
 
+_FEW = 10_000
 _GONE = int(MISSING)
 _SCALE = float(MONEY_SCALE)
 _LARGEST_MONEY = 1e11
+_ALL_THERE: Bits = np.frombuffer(b"", np.uint8)
 
 
 class Columns:
@@ -45,7 +48,7 @@ class Columns:
     """
 
     def __init__(self, events: pa.Table) -> None:
-        self._columns = dict(zip(events.column_names, events.columns, strict=True))
+        self._columns: dict[str, Any] = dict(zip(events.column_names, events.columns, strict=True))
         self._ready: dict[str, Any] = {}
         self._lock = Lock()
 
@@ -75,17 +78,15 @@ class Columns:
             codes: Codes = self._words(name)[1][rows]
             return codes
         if name in MONEY_COLUMNS:
-            return _money(self._once(name, _amounts), rows, name)
-        numbers, there, start = self._once(name, _integers)
+            return _money(self._once(name, self._amounts), rows, name)
+        numbers, there, start = self._once(name, self._integers)
         return _whole(numbers, there, start, rows)
 
     def code(self, name: str, word: str) -> int:
         """Return the code of a word in a column, -2 where no event has it."""
         if name not in self._columns:
             return -2
-        words = self._words(name)[0]
-        found = pc.index(words, pa.scalar(word, words.type)).as_py()
-        return found if found >= 0 else -2
+        return self._words(name)[0](word)
 
     @cached_property
     def prompt(self) -> bool:
@@ -93,16 +94,92 @@ class Columns:
         occurred, received = self._columns["occurred_at"], self._columns["received_at"]
         return bool(np.array_equal(instants(occurred), instants(received)))
 
-    def _words(self, name: str) -> tuple[pa.Array, Codes]:
-        found: tuple[pa.Array, Codes] = self._once(name, encode)
+    def _words(self, name: str) -> _Words:
+        found: _Words = self._once(name, self._encoded)
         return found
 
-    def _once(self, name: str, make: Callable[[pa.ChunkedArray], Any]) -> Any:
+    def _once(self, name: str, make: Callable[[Any], Any]) -> Any:
         if name not in self._ready:
             with self._lock:
                 if name not in self._ready:
                     self._ready[name] = make(self._columns[name])
         return self._ready[name]
+
+    @staticmethod
+    def _encoded(column: pa.ChunkedArray) -> _Words:
+        """Return how a word's code is found, and each row's code."""
+        if len(column) < _FEW and column.num_chunks == 1 and pa.types.is_string(column.type):
+            whole = column.chunk(0)
+            firsts, codes = encode_few(whole)
+            return lambda word: _found([whole[row].as_py() for row in firsts], word), codes
+        words, codes = encode(column)
+        return lambda word: _found(words, word), codes
+
+    @staticmethod
+    def _integers(column: pa.ChunkedArray) -> _Plain:
+        """Return whole numbers or instants as int64."""
+        if pa.types.is_timestamp(column.type):
+            return _plain(column.cast(pa.timestamp("us", tz=column.type.tz)), np.int64)
+        return _plain(column.cast(pa.int64()), np.int64)
+
+    @staticmethod
+    def _amounts(column: pa.ChunkedArray) -> _Plain:
+        return _plain(column.cast(pa.float64()), np.float64)
+
+
+class ListedColumns(Columns):
+    """Columns as lists of Python values: the few events of one customer, as a database gives them.
+
+    For so few, what it takes to make an Arrow table costs more than all that is made of it.
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence
+        By name; None where a value is missing, instants in microseconds UTC.
+
+    Examples
+    --------
+    >>> columns = ListedColumns({"value": [1.5, None], "kind": ["nps", None]})
+    >>> rows = np.array([1, 0])
+    >>> columns.read("value", rows)[1], columns.read("kind", rows), columns.code("kind", "ces")
+    (15000, array([-1,  0], dtype=int32), -2)
+    """
+
+    def __init__(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        self._columns = {
+            name: values
+            for name, values in columns.items()
+            if values and (values[0] is not None or values.count(None) < len(values))
+        }
+        self._ready = {}
+        self._lock = Lock()
+
+    @cached_property
+    def prompt(self) -> bool:
+        """Tell if every event was received the moment it occurred."""
+        return bool(self._columns.get("occurred_at") == self._columns.get("received_at"))
+
+    @staticmethod
+    def _encoded(column: Sequence[str | None]) -> _Words:
+        places: dict[str | None, int] = {None: -1}
+        codes = [places.setdefault(word, len(places) - 1) for word in column]
+        return lambda word: places.get(word, -2), np.array(codes, dtype=np.int32)
+
+    @staticmethod
+    def _integers(column: Sequence[int | None]) -> _Plain:
+        numbers = [_GONE if number is None else number for number in column]
+        return _as_plain(np.array(numbers, dtype=np.int64))
+
+    @staticmethod
+    def _amounts(column: Sequence[float | None]) -> _Plain:
+        return _as_plain(np.array(column, dtype=np.float64))  # None becomes NaN
+
+
+def _found(words: Any, word: str) -> int:
+    """Return the place of a word among words, -2 where it is not."""
+    words = pa.array(words, pa.string()) if isinstance(words, list) else words
+    found: int = pc.index(words, pa.scalar(word, words.type)).as_py()
+    return found if found >= 0 else -2
 
 
 def instants(column: pa.ChunkedArray) -> Ints:
@@ -111,17 +188,6 @@ def instants(column: pa.ChunkedArray) -> Ints:
         column = column.cast(pa.timestamp("us", tz=column.type.tz))
     numbers: Ints = column.to_numpy().view(np.int64)
     return numbers
-
-
-def _integers(column: pa.ChunkedArray) -> _Plain:
-    """Return whole numbers or instants as int64."""
-    if pa.types.is_timestamp(column.type):
-        return _plain(column.cast(pa.timestamp("us", tz=column.type.tz)), np.int64)
-    return _plain(column.cast(pa.int64()), np.int64)
-
-
-def _amounts(column: pa.ChunkedArray) -> _Plain:
-    return _plain(column.cast(pa.float64()), np.float64)
 
 
 def _plain(column: pa.ChunkedArray, kind: type[np.generic]) -> _Plain:
@@ -136,6 +202,11 @@ def _plain(column: pa.ChunkedArray, kind: type[np.generic]) -> _Plain:
     there = np.frombuffer(bits if whole.null_count else b"", np.uint8)
     numbers.flags.writeable = there.flags.writeable = False  # one kind of array, compiled once
     return numbers, there, start
+
+
+def _as_plain(numbers: NDArray[Any]) -> _Plain:
+    numbers.flags.writeable = False
+    return numbers, _ALL_THERE, 0
 
 
 def _money(amounts: _Plain, rows: Ints, name: str) -> Ints:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -25,6 +26,7 @@ from churnguard.events.columns import (
     Codes,
     Columns,
     Ints,
+    ListedColumns,
     instants,
 )
 from churnguard.events.encoding import ranked
@@ -123,7 +125,8 @@ class Track:
 
 
 class Timeline:
-    """Every event of some customers, sorted for the kernel; make one with :meth:`from_arrow`.
+    """Every event of some customers, sorted for the kernel; make one with :meth:`from_arrow`,
+    or, of one customer, with :meth:`of_customer`.
 
     Attributes
     ----------
@@ -182,6 +185,40 @@ class Timeline:
             where = slice(int(offsets[0]), int(offsets[-1]))
             tracks[name] = Track(name, offsets - offsets[0], occurred[where], rows[where], columns)
         return cls(ids.to_numpy(zero_copy_only=False), tracks, columns)
+
+    @classmethod
+    def of_customer(cls, customer_id: str, events: Mapping[str, Sequence[Any]]) -> Timeline:
+        """Return the timeline of one customer from columns of Python values.
+
+        Parameters
+        ----------
+        customer_id : str
+            Whose events they are.
+        events : mapping of str to sequence
+            Columns of ``EVENT_SCHEMA``, at least ``event`` and the two clocks, in the order of
+            (``occurred_at``, ``event_id``); instants in microseconds UTC, None where null.
+
+        Examples
+        --------
+        >>> columns = {"event": ["b", "a", "b"], "occurred_at": [1, 2, 3]}
+        >>> timeline = Timeline.of_customer("C1", columns | {"received_at": [1, 2, 3]})
+        >>> timeline.events, timeline.track("b").occurred.tolist()
+        (('a', 'b'), [1, 3])
+        """
+        columns, kinds = ListedColumns(events), events["event"]
+        names = sorted(set(kinds))
+        places = {name: place for place, name in enumerate(names)}
+        kind = np.array([places[name] for name in kinds], dtype=np.int64)
+        rows = np.argsort(kind, kind="stable")
+        occurred = np.array(events["occurred_at"], dtype=np.int64)[rows]
+        ends = np.cumsum(np.bincount(kind)).tolist()
+        tracks = {
+            name: Track(
+                name, np.array([0, end - begin]), occurred[begin:end], rows[begin:end], columns
+            )
+            for name, (begin, end) in zip(names, pairwise([0, *ends]), strict=True)
+        }
+        return cls(np.array([customer_id], dtype=object), tracks, columns)
 
     def __len__(self) -> int:
         return sum(self.counts.values())

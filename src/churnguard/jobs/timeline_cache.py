@@ -29,7 +29,7 @@ DEGRADED_SECONDS = 900.0
 
 _SMALL = 1_024  # bytes that a row of the book or the contacts of a customer take, amply
 _BYTES_OF_TIMELINE = 24_576  # what its objects take, beside the events
-_BYTES_OF_BYTE = 3  # the events as they were read, and as the kernel reads them
+_BYTES_OF_EVENT = 1_024  # an event as it was read, and as the kernel reads it, amply
 
 
 @dataclass(frozen=True)
@@ -222,14 +222,13 @@ class TimelineCache:
         return {name: self._read_timeline(name) for name in names}
 
     def _read_timeline(self, name: str) -> tuple[Timeline | None, int]:
-        events = self._shop.events.events_of([name])
-        if not events.num_rows:
+        timeline = self._shop.events.timeline_of(name)
+        if timeline is None:
             return None, _SMALL
-        return Timeline.from_arrow(events), _BYTES_OF_TIMELINE + _BYTES_OF_BYTE * events.nbytes
+        return timeline, _BYTES_OF_TIMELINE + _BYTES_OF_EVENT * len(timeline)
 
     def _read_book(self, names: Sequence[str]) -> dict[str, tuple[Mapping[str, Any] | None, int]]:
-        found = self._fresh.book(names)
-        return {name: (found.get(name), _SMALL) for name in names}
+        return {name: (self._shop.events.book_row(name), _SMALL) for name in names}
 
     def _read_owners(self, names: Sequence[str]) -> dict[str, tuple[str | None, int]]:
         merged = self._position is None or self._position.merges

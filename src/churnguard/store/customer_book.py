@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import sqlalchemy as sa
 
+from churnguard.clock import from_us
 from churnguard.events.customers import BOOK_SCHEMA, CUSTOMER_SCHEMA
-from churnguard.store.bulk import any_of, insert_many
+from churnguard.store.bulk import any_of, insert_many, value_marks
 from churnguard.store.changes import BOOK_VERSION, raise_counter
+from churnguard.store.database import asked
 from churnguard.store.identity import resolve
 from churnguard.store.records import ACCEPTED, DUPLICATE, ERASED, Appended
 from churnguard.store.service_tables import restriction
@@ -95,6 +97,39 @@ def read(connection: sa.Connection, customer_ids: Sequence[str] | None = None) -
         some = wanted[at : at + _LOOKUP]
         found += _with_restrictions(connection, _all_rows(connection, some), some)
     return _table(found)
+
+
+def row_of(engine: sa.Engine, customer_id: str) -> dict[str, Any] | None:
+    """Return one customer's row as the values of :func:`read`; None where there is none.
+
+    It stands in requests, so it is one statement, and no table is made of one row.
+    """
+    (found,) = asked(engine, _ROW_OF.format(mark=value_marks(engine, 1)), (customer_id,))
+    row, held, objected, restricted = found[: len(_COLUMNS)], *found[len(_COLUMNS) :]
+    if row[0] is None and held is None:
+        return None
+    told = {
+        name: None if value is None else read_value(value)
+        for (name, read_value), value in zip(_VALUES.items(), row, strict=True)
+    }
+    told |= {"customer_id": customer_id, "restricted": None if restricted is None else True}
+    return told if objected is None else told | {"opt_out_profiling": True}
+
+
+_ROW_OF = (
+    f"SELECT {', '.join(f'own.{name}' for name in _COLUMNS)}, {', '.join(f'held.{n}' for n in _HELD)} "
+    "FROM (SELECT CAST({mark} AS TEXT) AS name) AS wanted "
+    "LEFT JOIN customer AS own ON own.customer_id = wanted.name "
+    "LEFT JOIN restriction AS held ON held.customer_id = wanted.name"
+)
+_VALUES: dict[str, Callable[[Any], Any]] = {
+    field.name: from_us
+    if pa.types.is_timestamp(field.type)
+    else bool
+    if pa.types.is_boolean(field.type)
+    else str
+    for field in CUSTOMER_SCHEMA
+}
 
 
 def _all_rows(

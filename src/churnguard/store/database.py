@@ -6,10 +6,11 @@ failing; so commits appear in the order of the numbers that their rows got.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
@@ -175,6 +176,29 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
         return
     with _within_reach(engine, "read"), engine.connect() as plain:
         yield plain if schema_of(engine) is None else plain.execution_options(**_SNAPSHOT)
+
+
+def asked(engine: sa.Engine, sql: str, parameters: Sequence[Any]) -> Sequence[Any]:
+    """Return the rows that one statement of the driver's own SQL reads.
+
+    It stands in every request: what one statement reads is of one moment anyway, so where the store
+    is a file it needs no transaction, and SQLAlchemy's layers would cost more than the answer.
+
+    Raises
+    ------
+    StoreUnavailable
+        If the store cannot be reached, or does not answer in time.
+    """
+    if schema_of(engine) is not None or _joined_on(engine) is not None:
+        with reading(engine) as connection:
+            return connection.exec_driver_sql(sql, tuple(parameters)).all()
+    with _within_reach(engine, "read"):
+        plain = engine.raw_connection()
+        try:
+            rows: Sequence[Any] = plain.cursor().execute(sql, parameters).fetchall()
+        finally:
+            plain.close()
+    return rows
 
 
 _SNAPSHOT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}

@@ -18,10 +18,11 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from churnguard.clock import from_us, to_us
+from churnguard.events.timeline import Timeline
 from churnguard.store import customer_book, identity, quarantine
 from churnguard.store.appending import Appending
 from churnguard.store.bulk import any_of
-from churnguard.store.database import reading, writing
+from churnguard.store.database import asked, reading, writing
 from churnguard.store.digests import customer_key
 from churnguard.store.erasing import words_of
 from churnguard.store.event_rows import (
@@ -40,6 +41,9 @@ from churnguard.store.tombstones import Tombstones
 _CHUNK = 50_000
 _LOOKUP = 2_000
 _COLUMNS = [event.c[name] for name in EVENT_COLUMNS]
+_UNREAD = {"event_id", "customer_id", "clock", "currency", "properties"}
+_KERNEL_COLUMNS = tuple(name for name in EVENT_COLUMNS if name not in _UNREAD)
+_KERNELS, _IN_TIME = ", ".join(_KERNEL_COLUMNS), "occurred_at, event_id"
 
 
 class SqlEventStore:
@@ -162,6 +166,17 @@ class SqlEventStore:
                 rows += _events_of(connection, wanted[at : at + _LOOKUP])
         return to_table(rows)
 
+    def timeline_of(self, customer_id: str) -> Timeline | None:
+        """Return all events of one customer, ready for the kernel; None where there is none."""
+        by_key, first = any_of(self._engine, "customer_key", [customer_key(customer_id)])
+        by_id, second = any_of(self._engine, "customer_id", [customer_id])
+        sql = f"SELECT {_KERNELS} FROM event WHERE {by_key} AND {by_id} ORDER BY {_IN_TIME}"
+        rows = asked(self._engine, sql, first + second)
+        if not rows:
+            return None
+        columns = zip(_KERNEL_COLUMNS, zip(*rows, strict=True), strict=True)
+        return Timeline.of_customer(customer_id, dict(columns))
+
     def has_customer(self, customer_id: str) -> bool:
         """Tell whether the customer has an event or a row in the customer book."""
         has_event = (
@@ -256,6 +271,10 @@ class SqlEventStore:
         """Return the customer book, or some customers of it, sorted by customer."""
         with reading(self._engine) as connection:
             return customer_book.read(connection, customer_ids)
+
+    def book_row(self, customer_id: str) -> Mapping[str, Any] | None:
+        """Return a customer's row of the customer book, None where there is none."""
+        return customer_book.row_of(self._engine, customer_id)
 
 
 def _take(

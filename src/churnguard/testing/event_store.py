@@ -16,6 +16,7 @@ import pyarrow as pa
 from churnguard.clock import from_us
 from churnguard.events.customers import BOOK_SCHEMA
 from churnguard.events.schema import EVENT_SCHEMA
+from churnguard.events.timeline import Timeline
 from churnguard.jobs.ports import (
     KNOWN,
     LINKED,
@@ -208,6 +209,11 @@ class FakeEventStore:
         wanted = set(customer_ids)
         return _table(row for row in self._events.values() if row["customer_id"] in wanted)
 
+    def timeline_of(self, customer_id: str) -> Timeline | None:
+        """Return all events of one customer, ready for the kernel; None where there is none."""
+        events = self.events_of([customer_id])
+        return Timeline.from_arrow(events) if events.num_rows else None
+
     def has_customer(self, customer_id: str) -> bool:
         """Tell whether the customer has an event or a row in the customer book."""
         return customer_id in self._customers or any(
@@ -268,6 +274,11 @@ class FakeEventStore:
         names = sorted(self._customers.keys() | self.restricted.keys())
         rows = [self._book_row(name) for name in names if wanted is None or name in wanted]
         return pa.Table.from_pylist(rows, schema=BOOK_SCHEMA)
+
+    def book_row(self, customer_id: str) -> Mapping[str, Any] | None:
+        """Return a customer's row of the customer book, None where there is none."""
+        rows: list[dict[str, Any]] = self.customers([customer_id]).to_pylist()
+        return rows[0] if rows else None
 
     def _book_row(self, name: str) -> dict[str, Any]:
         row = {"customer_id": name} | self._customers.get(name, {})

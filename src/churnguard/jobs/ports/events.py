@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from churnguard.events.timeline import Timeline
 from churnguard.store.intake_records import EventBatch, Taken
 from churnguard.store.records import Appended, QuarantinedRow
 
@@ -60,6 +61,9 @@ class EventStore(Protocol):
     def events_of(self, customer_ids: Sequence[str]) -> pa.Table:
         """Return all events of some customers (canonical), straight from the store."""
 
+    def timeline_of(self, customer_id: str) -> Timeline | None:
+        """Return all events of one customer, ready for the kernel; None where there is none."""
+
     def has_customer(self, customer_id: str) -> bool:
         """Tell whether the customer has an event or a row in the customer book."""
 
@@ -86,3 +90,6 @@ class EventStore(Protocol):
 
     def customers(self, customer_ids: Sequence[str] | None = None) -> pa.Table:
         """Return the customer book: see ``events.customers.CUSTOMER_SCHEMA``."""
+
+    def book_row(self, customer_id: str) -> Mapping[str, Any] | None:
+        """Return a customer's row of :meth:`customers`, None where there is none."""
