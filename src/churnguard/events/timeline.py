@@ -125,8 +125,9 @@ class Track:
 
 
 class Timeline:
-    """Every event of some customers, sorted for the kernel; make one with :meth:`from_arrow`,
-    or, of one customer, with :meth:`of_customer`.
+    """Every event of some customers, sorted for the kernel.
+
+    Make one with :meth:`from_arrow` or, of one customer, with :meth:`of_customer`.
 
     Attributes
     ----------

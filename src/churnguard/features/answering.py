@@ -103,7 +103,7 @@ def answer(
         occurred = table[0][starts[kind] : ends[kind]]
         column = table[asked[2]][starts[kind] : ends[kind]]
         end = first_at(occurred, nowhere, nowhere + len(occurred), cutoffs)
-        if asked[0] == _COUNT_AFTER or asked[0] == _SUM_AFTER:  # noqa: PLR1714 - faster compiled
+        if asked[0] == _COUNT_AFTER or asked[0] == _SUM_AFTER:
             _since(asked, (occurred, column), (nowhere, end), instants[asked[5]], found)
         elif asked[0] < _LAST:
             _of_window(asked, (occurred, column), (nowhere, end, cutoffs), found)

@@ -68,7 +68,7 @@ class BgNbd:
 
     # The last factor of the odds of having left is a / (b + x - 1) in BG/NBD and a / (b + x) in
     # MBG/NBD; everything else in which the two differ follows from this shift.
-    _shift: ClassVar[int | NDArray[np.int64]] = 0
+    _shift: ClassVar[int] = 0
 
     def p_alive(self, frequency: ArrayLike, recency: ArrayLike, age: ArrayLike) -> Floats:
         """Return the probability that the customer has not left yet.
@@ -193,7 +193,7 @@ class MbgNbd(BgNbd):
     True
     """
 
-    _shift: ClassVar[int | NDArray[np.int64]] = 1
+    _shift: ClassVar[int] = 1
 
 
 _Model = TypeVar("_Model", bound=BgNbd)

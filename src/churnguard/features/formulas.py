@@ -1,8 +1,8 @@
 """What a signal makes of its answers, written down so that a compiled call can do it.
 
-A signal is a function of arrays. Called with formulas in their place, it says what it would do: each
-operation makes a formula of formulas, and the last one is the signal. Whatever asks for a number,
-such as an ``if``, is no formula, and such a signal is computed as it is written.
+A signal is a function of arrays. Called with formulas in their place, it says what it would do:
+each operation makes a formula of formulas, and the last one is the signal. Whatever asks for a
+number, such as an ``if``, is no formula, and such a signal is computed as it is written.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Formula(NDArrayOperatorsMixin):
 
     __hash__ = object.__hash__
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> bool:  # noqa: PLE0304 - it never returns
         _refuse()
 
     def __repr__(self) -> str:
@@ -121,29 +121,41 @@ def compute(formulas: Any, numbers: Any, instants: Any) -> None:
         what, place = formulas[formula, 0], formulas[formula, 4]
         one, two, three = formulas[formula, 1], formulas[formula, 2], formulas[formula, 3]
         for row in range(numbers.shape[1]):
-            a, b = numbers[one, row], numbers[two, row]
-            if what == _ADD:
-                found = a + b
-            elif what == _SUBTRACT:
-                found = a - b
-            elif what == _MULTIPLY:
-                found = a * b
-            elif what == _DIVIDE:
-                found = a / b if b != 0.0 else a * math.copysign(np.inf, b)
-            elif what == _RATIO:
-                found = a / b if b != 0.0 else np.nan
-            elif what == _MAXIMUM:
-                found = a if a >= b or np.isnan(a) else b
-            elif what == _FMIN:
-                found = a if a <= b or np.isnan(b) else b
-            elif what == _LESS_EQUAL:
-                found = 1.0 if a <= b else 0.0
-            elif what == _ISNAN:
-                found = 1.0 if np.isnan(a) else 0.0
+            if what == _DAYS_BETWEEN:
+                numbers[place, row] = _days(instants[one, row], instants[two, row])
             elif what == _WHERE:
-                found = b if a != 0.0 else numbers[three, row]
+                chosen = two if numbers[one, row] != 0.0 else three
+                numbers[place, row] = numbers[chosen, row]
             else:
-                start, end = instants[one, row], instants[two, row]
-                there = start != _GONE and end != _GONE
-                found = (end - start) / _DAY if there else np.nan
-            numbers[place, row] = found
+                numbers[place, row] = _of_two(what, numbers[one, row], numbers[two, row])
+
+
+@compiled
+def _of_two(what: int, a: float, b: float) -> float:
+    """Do something with two numbers, or with the first of them."""
+    if what == _ADD:
+        found = a + b
+    elif what == _SUBTRACT:
+        found = a - b
+    elif what == _MULTIPLY:
+        found = a * b
+    elif what == _DIVIDE:
+        found = a / b if b != 0.0 else a * math.copysign(np.inf, b)
+    elif what == _RATIO:
+        found = a / b if b != 0.0 else np.nan
+    elif what == _MAXIMUM:
+        found = a if a >= b or np.isnan(a) else b
+    elif what == _FMIN:
+        found = a if a <= b or np.isnan(b) else b
+    elif what == _LESS_EQUAL:
+        found = 1.0 if a <= b else 0.0
+    else:
+        found = 1.0 if np.isnan(a) else 0.0
+    return found
+
+
+@compiled
+def _days(start: int, end: int) -> float:
+    if start == _GONE or end == _GONE:  # noqa: PLR1714 - faster compiled
+        return np.nan
+    return (end - start) / _DAY

@@ -1,10 +1,10 @@
 """Everything a catalogue asks of one customer, found out once and then answered in one go.
 
-For one row, calling a compiled loop costs more than the loop. So what a catalogue's signals ask, and
-what they make of the answers, is kept as a program, and for a customer within a request a single
-compiled call runs it, with the kernel's own loops. Signals that say no formula, and a shop's own,
-are computed as they are written, from answers known beforehand; a question that was not foreseen is
-answered as for many rows.
+For one row, calling a compiled loop costs more than the loop. So what a catalogue's signals ask,
+and what they make of the answers, is kept as a program, and for a customer within a request a
+single compiled call runs it, with the kernel's own loops. Signals that say no formula, and a shop's
+own, are computed as they are written, from answers known beforehand; a question that was not
+foreseen is answered as for many rows.
 """
 
 from __future__ import annotations
@@ -244,7 +244,7 @@ def _program(table: _Table) -> dict[str, Any]:
     columns = tuple(sorted(read - {""}))
     places = {"": 0} | {name: place for place, name in enumerate(columns, 1)}
     steps, words = _steps(narrowed, numbers, places)
-    program = [
+    program: list[tuple[int, ...]] = [
         (answering.OF_ROWS[name][0], 0, 0, 0, 0, 0, 1, place)
         for name, place in table.of_rows.items()
     ]

@@ -240,6 +240,10 @@ class EventRows:
         answer: Floats = getattr(self._windows, name)(column, after)
         return answer
 
+    @property
+    def _track(self) -> PreparedTrack:
+        return self._windows.track
+
     @cached_property
     def _windows(self) -> Windows:
         rows = self._rows

@@ -180,7 +180,7 @@ class Tracks:
         """Mark rows that had late events: occurred before the cutoff, received at it or after."""
         if len(cutoffs) == 1 == len(self.timeline.customer_ids):
             occurred, received = self._clocks
-            return ((occurred < cutoffs) & (received >= cutoffs)).any(keepdims=True)
+            return np.array([((occurred < cutoffs) & (received >= cutoffs)).any()])
         late = np.zeros(len(customers), dtype=bool)
         for track, newest in self._slow:
             first, end = track.offsets[customers], track.offsets[customers + 1]

@@ -72,7 +72,7 @@ _TYPES = {int: "int8", float: "float8", str: "text", bytes: "bytea"}
 
 
 def any_of(
-    connection: sa.Connection, column: str, values: Sequence[Any]
+    connection: sa.Engine | sa.Connection, column: str, values: Sequence[Any]
 ) -> tuple[str, tuple[Any, ...]]:
     """Return the condition that a column is one of some values, and its parameters.
 

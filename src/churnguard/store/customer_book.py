@@ -105,7 +105,7 @@ def row_of(engine: sa.Engine, customer_id: str) -> dict[str, Any] | None:
     It stands in requests, so it is one statement, and no table is made of one row.
     """
     (found,) = asked(engine, _ROW_OF.format(mark=value_marks(engine, 1)), (customer_id,))
-    row, held, objected, restricted = found[: len(_COLUMNS)], *found[len(_COLUMNS) :]
+    row, (held, objected, restricted) = found[: len(_COLUMNS)], found[len(_COLUMNS) :]
     if row[0] is None and held is None:
         return None
     told = {
@@ -116,9 +116,9 @@ def row_of(engine: sa.Engine, customer_id: str) -> dict[str, Any] | None:
     return told if objected is None else told | {"opt_out_profiling": True}
 
 
+_BOTH = ", ".join([*(f"own.{name}" for name in _COLUMNS), *(f"held.{name}" for name in _HELD)])
 _ROW_OF = (
-    f"SELECT {', '.join(f'own.{name}' for name in _COLUMNS)}, {', '.join(f'held.{n}' for n in _HELD)} "
-    "FROM (SELECT CAST({mark} AS TEXT) AS name) AS wanted "
+    f"SELECT {_BOTH} FROM (SELECT CAST({{mark}} AS TEXT) AS name) AS wanted "
     "LEFT JOIN customer AS own ON own.customer_id = wanted.name "
     "LEFT JOIN restriction AS held ON held.customer_id = wanted.name"
 )

@@ -115,5 +115,6 @@ def test_nearly_every_signal_says_a_formula():
 def test_the_customers_of_the_specimen_have_the_same_bits_alone(timeline):
     """Late events, ties and missing numbers included; missing is missing."""
     one, many = alone(timeline, Catalogue.of())
-    assert np.array_equal(np.isnan(one), np.isnan(many))
-    assert np.where(np.isnan(one), 0.0, one).tobytes() == np.where(np.isnan(many), 0, many).tobytes()
+    missing = np.isnan(one)
+    assert np.array_equal(missing, np.isnan(many))
+    assert one[~missing].tobytes() == many[~missing].tobytes()

@@ -8,12 +8,10 @@ manager reads of the chance to come back, and of spend to expect, is by MBG/NBD.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from churnguard.features.btyd import BgNbd
+from churnguard.features.btyd import BgNbd, MbgNbd
 from churnguard.features.gamma_gamma import GammaGamma
 from churnguard.features.population import PARAMETERS
 from churnguard.features.rows import Floats, Rows, days_between
@@ -135,70 +133,42 @@ def expected_spend_90d(rows: Rows) -> Floats:
     return shared.mbgnbd.expected_orders * shared.order_value
 
 
-class _Both(BgNbd):
-    """BG/NBD and MBG/NBD side by side, shape (2, n): what they share is computed in one go."""
+class _Outlook:
+    """What one model says of some rows, each part computed when first asked for."""
 
-    _shift: ClassVar[int | NDArray[np.int64]] = np.array([[0], [1]])
-
-
-class _Outlooks:
-    """What both models say of some rows, BG/NBD first; each computed when first asked for."""
-
-    def __init__(self, models: _Both, history: tuple[Floats, Floats, Floats]) -> None:
-        self._models = models
+    def __init__(self, model: BgNbd, history: tuple[Floats, Floats, Floats]) -> None:
+        self._model = model
         self._history = history
 
     @cached_property
     def alive(self) -> Floats:
-        return self._models.p_alive(*self._history)
+        return self._model.p_alive(*self._history)
 
     @cached_property
     def churn_risk(self) -> Floats:
-        return self._models.churn_risk(*self._history, HORIZON_DAYS, alive=self.alive)
+        return self._model.churn_risk(*self._history, HORIZON_DAYS, alive=self.alive)
 
     @cached_property
     def expected_orders(self) -> Floats:
-        return self._models.expected_orders(*self._history, HORIZON_DAYS, alive=self.alive)
-
-
-class _Outlook:
-    """What one of them says."""
-
-    def __init__(self, outlooks: _Outlooks, which: int) -> None:
-        self._outlooks = outlooks
-        self._which = which
-
-    @property
-    def alive(self) -> Floats:
-        return self._outlooks.alive[self._which]
-
-    @property
-    def churn_risk(self) -> Floats:
-        return self._outlooks.churn_risk[self._which]
-
-    @property
-    def expected_orders(self) -> Floats:
-        return self._outlooks.expected_orders[self._which]
+        return self._model.expected_orders(*self._history, HORIZON_DAYS, alive=self.alive)
 
 
 class _Lifetime:
     """What the signals of this family share: each row's fit, and its orders; NaN without either."""
 
     def __init__(self, rows: Rows) -> None:
-        if rows.population is None:
-            fits = np.full((len(PARAMETERS), len(rows)), np.nan)
-        else:
+        fits = np.full((len(PARAMETERS), len(rows)), np.nan)
+        if rows.population is not None:
             fits = rows.population.parameters_at(rows.cutoffs).T
         self._orders = rows.events("order_completed")
         visits = self._orders.visits()
         age = visits.since_first()
-        self._none = np.isnan(age)
-        repeats = np.where(self._none, np.nan, visits.count() - 1.0)
+        repeats = np.where(np.isnan(age), np.nan, visits.count() - 1.0)
         history = repeats, days_between(visits.first_at(), visits.last_at()), age
-        models = _Both(*(fits.take([first, first + 4], axis=0) for first in range(4)))
-        outlooks = _Outlooks(models, history)
-        self.bgnbd, self.mbgnbd = _Outlook(outlooks, 0), _Outlook(outlooks, 1)
+        self.bgnbd = _Outlook(BgNbd(*fits[:4]), history)
+        self.mbgnbd = _Outlook(MbgNbd(*fits[4:8]), history)
         self._value = GammaGamma(*fits[8:])
+        self._none = np.isnan(age)
 
     @cached_property
     def order_value(self) -> Floats:
