@@ -9,12 +9,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from churnguard.clock import to_us
 from churnguard.errors import DecisionNotFound
 from churnguard.events.customers import BOOK_SCHEMA, CUSTOMER_SCHEMA
 from churnguard.events.schema import EVENT_SCHEMA
+from churnguard.events.timeline import Timeline
+from churnguard.features.build import build_features
+from churnguard.features.catalogue import Catalogue
+from churnguard.features.specimen import CUTOFFS, specimen_events
 from churnguard.jobs.ports import AtRiskQuery, QuarantinedRow
 from churnguard.testing import (
     NOON,
@@ -69,6 +75,23 @@ class TestEventStore:
         assert store.customers().schema.equals(BOOK_SCHEMA)
         assert (store.data_through(), dict(store.event_counts())) == (None, {})
         assert not store.has_customer("C1")
+
+    def test_one_customers_timeline_is_that_of_the_table(self, store):
+        """With ties, late events and missing numbers, and bit for bit what the kernel makes."""
+        store.append(specimen_events())
+        assert store.timeline_of("nobody") is None
+        whole, catalogue = Timeline.from_arrow(store.history()), Catalogue.of()
+        cutoffs, one = np.array(CUTOFFS), np.zeros(len(CUTOFFS), np.int32)
+        for code, name in enumerate(whole.customer_ids):
+            own = build_features(store.timeline_of(name), catalogue, one, cutoffs)
+            among = build_features(whole, catalogue, one + np.int32(code), cutoffs)
+            assert own.values.tobytes() == among.values.tobytes()
+
+    def test_one_row_of_the_book_is_that_of_the_table(self, store):
+        book = [{"customer_id": "C1", "created_at": NOON, "consent_sms": True, "exclude": False}]
+        store.put_customers(pa.Table.from_pylist(book, schema=CUSTOMER_SCHEMA))
+        assert [store.book_row("C1")] == store.customers(["C1"]).to_pylist()
+        assert store.book_row("C2") is None
 
     def test_the_same_event_again_is_a_duplicate_whenever_it_was_received(self, store):
         assert store.append(build_events()).accepted == 1
