@@ -141,8 +141,10 @@ class ListedColumns(Columns):
     --------
     >>> columns = ListedColumns({"value": [1.5, None], "kind": ["nps", None]})
     >>> rows = np.array([1, 0])
-    >>> columns.read("value", rows)[1], columns.read("kind", rows), columns.code("kind", "ces")
-    (15000, array([-1,  0], dtype=int32), -2)
+    >>> columns.read("value", rows)[1:].tolist(), columns.read("kind", rows).tolist()
+    ([15000], [-1, 0])
+    >>> columns.code("kind", "nps"), columns.code("kind", "ces")
+    (0, -2)
     """
 
     def __init__(self, columns: Mapping[str, Sequence[Any]]) -> None:
