@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-
-_ROOM_KB = 256 * 1024
 
 
 def insert_many(
@@ -43,24 +40,6 @@ def insert_many(
         return
     sql = insert_sql(table, columns, connection, ending=ending)
     connection.exec_driver_sql(sql, list(rows))
-
-
-@contextmanager
-def roomy(connection: sa.Connection) -> Iterator[None]:
-    """Keep more of SQLite's pages in memory meanwhile.
-
-    Rows that find their places all over large indexes would else write the same pages again and
-    again.
-    """
-    if connection.dialect.name != "sqlite":
-        yield
-        return
-    usual = connection.exec_driver_sql("PRAGMA cache_size").scalar_one()
-    connection.exec_driver_sql(f"PRAGMA cache_size=-{_ROOM_KB}")
-    try:
-        yield
-    finally:
-        connection.exec_driver_sql(f"PRAGMA cache_size={usual}")
 
 
 def _type_of(column: sa.Column[Any]) -> str:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from churnguard.clock import from_us, to_us
 from churnguard.errors import DecisionNotFound
 from churnguard.scoring.score import Score, SuggestedAction
-from churnguard.store.bulk import insert_many, roomy
+from churnguard.store.bulk import insert_many
 from churnguard.store.database import reading, writing
 from churnguard.store.records import AtRiskQuery, Outcome, ScoreRun
 from churnguard.store.score_json import dump_score, load_score
@@ -58,7 +58,7 @@ class SqlScoreStore:
 
     def save_run(self, run: ScoreRun, scores: Sequence[Score]) -> None:
         """Store a batch and its decisions in one transaction; the same run again replaces it."""
-        with writing(self._engine) as connection, roomy(connection):
+        with writing(self._engine) as connection:
             number = _new_run(connection, run)
             for start in range(0, len(scores), _CHUNK):
                 some = self._living(connection, scores[start : start + _CHUNK])
