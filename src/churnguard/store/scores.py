@@ -6,7 +6,7 @@ far down it is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ from churnguard.store.bulk import insert_many
 from churnguard.store.database import reading, writing
 from churnguard.store.records import AtRiskQuery, Outcome, ScoreRun
 from churnguard.store.score_json import dump_score, load_score
-from churnguard.store.score_pruning import prune_runs
+from churnguard.store.score_runs import NEWEST_RUN, begin_run, finish_run, prune_runs
 from churnguard.store.tables import decision, outcome, score, score_run
 from churnguard.store.tombstones import Tombstones
 from churnguard.training.treatment import TREATMENT_SCHEMA
@@ -28,6 +28,7 @@ from churnguard.training.treatment import TREATMENT_SCHEMA
 Record = TypeVar("Record", Score, SuggestedAction)
 
 _CHUNK = 20_000
+_STORED_AT_ONCE = 5_000
 _LOOKUP = 2_000
 _SCORE_COLUMNS = (
     "run", "customer_id", "status", "churn_risk", "band", "segment", "expected_value", "action",
@@ -37,7 +38,6 @@ _DECISION_COLUMNS = (
     "decision_id", "customer_id", "decided_at", "action", "channel", "basis", "action_group",
     "propensity", "expected_gain", "cost",
 )  # fmt: skip
-_NEWEST_RUN = sa.select(sa.func.max(score_run.c.seq)).scalar_subquery()
 _SORTS = {"expected_gain": score.c.expected_gain, "risk": score.c.churn_risk}
 
 
@@ -57,24 +57,34 @@ class SqlScoreStore:
         self._tombstones = tombstones or Tombstones()
 
     def save_run(self, run: ScoreRun, scores: Sequence[Score]) -> None:
-        """Store a batch and its decisions in one transaction; the same run again replaces it."""
-        with writing(self._engine) as connection:
-            number = _new_run(connection, run)
-            for start in range(0, len(scores), _CHUNK):
-                some = self._living(connection, scores[start : start + _CHUNK])
-                named = [_with_decision_id(one, run.run_id) for one in some]
-                rows = [_score_row(number, one) for one in named]
+        """Store a batch and its decisions; the same run again replaces it.
+
+        It is stored part by part, so that other writers wait for a part at most, and read once it
+        is whole.
+        """
+        number = begin_run(self._engine, run)
+        for start in range(0, len(scores), _STORED_AT_ONCE):
+            some = scores[start : start + _STORED_AT_ONCE]
+            named = [_with_decision_id(one, run.run_id) for one in some]
+            rows = [_score_row(number, one) for one in named]
+            with writing(self._engine) as connection:
+                gone = self._gone(connection, named)
+                if gone:
+                    named = [one for one in named if one.customer_id not in gone]
+                    rows = [row for row in rows if row[1] not in gone]
                 insert_many(connection, score, _SCORE_COLUMNS, rows)
                 _keep_decisions(connection, named)
+        finish_run(self._engine, number, run)
 
     def save_decisions(self, scores: Sequence[Score]) -> None:
         """Store the decisions of scores given outside a batch; a known decision stays as it is."""
         with writing(self._engine) as connection:
-            _keep_decisions(connection, self._living(connection, scores))
+            gone = self._gone(connection, scores)
+            _keep_decisions(connection, [one for one in scores if one.customer_id not in gone])
 
-    def _living(self, connection: sa.Connection, scores: Sequence[Score]) -> Sequence[Score]:
-        gone = self._tombstones.among(connection, (one.customer_id for one in scores))
-        return [one for one in scores if one.customer_id not in gone] if gone else scores
+    def _gone(self, connection: sa.Connection, scores: Sequence[Score]) -> Collection[str]:
+        """Return who of these was erased."""
+        return self._tombstones.among(connection, (one.customer_id for one in scores))
 
     def prune(self, before: datetime) -> int:
         """Delete batches made before an instant but the newest of each month; return how many."""
@@ -82,7 +92,7 @@ class SqlScoreStore:
 
     def latest_run(self) -> ScoreRun | None:
         """Return the newest batch."""
-        query = sa.select(score_run).where(score_run.c.seq == _NEWEST_RUN)
+        query = sa.select(score_run).where(score_run.c.seq == NEWEST_RUN)
         with reading(self._engine) as connection:
             found = connection.execute(query).first()
         if found is None:
@@ -99,7 +109,7 @@ class SqlScoreStore:
         """Return a customer's score in a batch (the newest one by default)."""
         query = sa.select(score.c.document).where(score.c.customer_id == customer_id)
         if run_id is None:
-            query = query.where(score.c.run == _NEWEST_RUN)
+            query = query.where(score.c.run == NEWEST_RUN)
         else:
             query = query.join(score_run).where(score_run.c.run_id == run_id)
         with reading(self._engine) as connection:
@@ -127,10 +137,10 @@ class SqlScoreStore:
 
     def run_summary(self) -> Mapping[str, Any] | None:
         """Return counts by status and band, and expected gain in all, of the newest batch."""
-        newest = score.c.run == _NEWEST_RUN
+        newest = score.c.run == NEWEST_RUN
         gain = sa.select(sa.func.coalesce(sa.func.sum(score.c.expected_gain), 0.0)).where(newest)
         with reading(self._engine) as connection:
-            if connection.execute(sa.select(_NEWEST_RUN)).scalar() is None:
+            if connection.execute(sa.select(NEWEST_RUN)).scalar() is None:
                 return None
             return {
                 "statuses": _counts(connection, score.c.status, newest),
@@ -243,26 +253,6 @@ def _treatments(rows: Sequence[Any]) -> pa.Table:
     return pa.table(columns, TREATMENT_SCHEMA)
 
 
-def _new_run(connection: sa.Connection, run: ScoreRun) -> int:
-    """Register a batch; an earlier one of the same name is taken out, its decisions stay."""
-    before = sa.select(score_run.c.seq).where(score_run.c.run_id == run.run_id)
-    number = connection.execute(before).scalar()
-    if number is not None:
-        connection.execute(sa.delete(score).where(score.c.run == number))
-        connection.execute(sa.delete(score_run).where(score_run.c.seq == number))
-    made = connection.execute(
-        sa.insert(score_run).values(
-            run_id=run.run_id,
-            as_of=to_us(run.as_of),
-            created_at=to_us(run.created_at),
-            model_version=run.model_version,
-            customers=run.customers,
-        )
-    )
-    assert made.inserted_primary_key is not None
-    return int(made.inserted_primary_key[0])
-
-
 def _with_decision_id(one: Score, run_id: str) -> Score:
     """Name a batch's decision after the batch and the customer where it has no name yet."""
     if one.action is None or one.action.decision_id is not None:
@@ -334,7 +324,7 @@ def _add_outcome(
 def _filters(query: AtRiskQuery) -> list[sa.ColumnElement[bool]]:
     """Return the conditions of the at-risk list: of the newest batch, with a risk and an action."""
     found = [
-        score.c.run == _NEWEST_RUN,
+        score.c.run == NEWEST_RUN,
         score.c.churn_risk.is_not(None),
         score.c.action.is_not(None),
     ]
