@@ -6,6 +6,7 @@ encoded by compiled loops, one a processor, straight from Arrow's own memory.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ MANY_ROWS = 100_000
 """From so many rows on, one thread a processor is worth its start."""
 
 _FEW_WORDS = 64
+_MOST_BYTES = 2**31
 _NUMBER = 0xFFFFFFFF
 _SEED = np.uint64(0xCBF29CE484222325)
 
@@ -98,8 +100,7 @@ def ranked(column: pa.ChunkedArray) -> tuple[pa.Array, Codes]:
     words, codes = encode(column)
     occurs = np.ones(len(words), dtype=bool)
     if pa.types.is_dictionary(column.type):
-        occurs[:] = False
-        occurs[codes] = True
+        occurs = _occurring(codes, len(words))
     order, ordered = _in_order(words, occurs)
     rank = np.zeros(len(words), dtype=np.int32)
     rank[order] = np.arange(len(order), dtype=np.int32)
@@ -110,6 +111,16 @@ def ranked(column: pa.ChunkedArray) -> tuple[pa.Array, Codes]:
     else:
         side_by_side(lambda part: _renumber(part, rank), np.array_split(codes, processors()))
     return ordered, codes
+
+
+@compiled
+def _occurring(codes: Codes, words: int) -> NDArray[np.bool_]:
+    """Mark the words that some row has."""
+    occurs = np.zeros(words, dtype=np.bool_)
+    for code in codes:
+        if code >= 0:
+            occurs[code] = True
+    return occurs
 
 
 def _is_one_word(column: pa.ChunkedArray) -> bool:
@@ -159,6 +170,12 @@ def text_buffers(column: pa.Array) -> tuple[NDArray[Any], Bytes]:
     return begins, letters
 
 
+def text_blocks(letters: Bytes) -> tuple[Blocks, np.uint64]:
+    """Return bytes as whole blocks of eight, and what is left."""
+    blocks = letters[: len(letters) // 8 * 8].view(np.uint64)
+    return blocks, np.uint64(int.from_bytes(letters[len(blocks) * 8 :].tobytes(), "little"))
+
+
 def _from_dictionary(column: pa.ChunkedArray) -> tuple[pa.Array, Codes]:
     joined = column.unify_dictionaries().combine_chunks() if column.num_chunks != 1 else column
     whole = joined.chunk(0) if isinstance(joined, pa.ChunkedArray) else joined
@@ -172,14 +189,23 @@ def _encode_many(column: pa.ChunkedArray) -> tuple[pa.Array, Codes]:
     stretches = _stretches(column)
     firsts = side_by_side(lambda part: _encode_part(part[1], codes[part[0]]), stretches)
     found = [part.take(pa.array(first)) for (_, part), first in zip(stretches, firsts, strict=True)]
-    every = pa.chunked_array(found, pa.string()).dictionary_encode().unify_dictionaries()
-    words, numbers = _from_dictionary(every)
+    words, numbers = _joined(found)
     start = 0
     for place, ((rows, _), first) in enumerate(zip(stretches, firsts, strict=True)):
         if place:  # the first stretch has given the words their numbers
             _renumber(codes[rows], numbers[start : start + len(first)])
         start += len(first)
     return words, codes
+
+
+def _joined(found: Sequence[pa.Array]) -> tuple[pa.Array, Codes]:
+    """Return the different words of several arrays, and the number of each word in turn."""
+    if sum(part.nbytes for part in found) >= _MOST_BYTES:
+        every = pa.chunked_array(found, pa.string()).dictionary_encode()
+        return _from_dictionary(every.unify_dictionaries())
+    joined = pa.concat_arrays(found)
+    numbers = np.empty(len(joined), dtype=np.int32)
+    return joined.take(pa.array(_encode_part(joined, numbers))), numbers
 
 
 def _stretches(column: pa.ChunkedArray) -> list[tuple[slice, pa.Array]]:
@@ -206,9 +232,8 @@ def _encode_part(part: pa.Array, codes: Codes) -> Ints:
 
 def _blocks(part: pa.Array) -> tuple[NDArray[Any], Blocks, np.uint64]:
     """Return where each word begins, and the bytes: whole blocks of eight, and what is left."""
-    begins, data = text_buffers(part)
-    blocks = data[: len(data) // 8 * 8].view(np.uint64)
-    return begins, blocks, np.uint64(int.from_bytes(data[len(blocks) * 8 :].tobytes(), "little"))
+    begins, letters = text_buffers(part)
+    return begins, *text_blocks(letters)
 
 
 @compiled

@@ -1,8 +1,9 @@
 """Sorting events by (kind, customer, instant, id), and searching what is sorted.
 
 Events are dealt into buckets of neighbouring customers, and from there to their group, a kind and a
-customer, by counting; what is left to sort are the few events of each. A bucket fits the
-processor's cache; stretches of rows, and of buckets, are worked on side by side.
+customer, by counting: those of a bucket about in the order of time, so that almost nothing is left
+to sort within a group. A bucket fits the processor's cache; stretches of rows, and of buckets, are
+worked on side by side.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from numpy.typing import NDArray
 
 from churnguard.compiled import compiled, processors, side_by_side
 from churnguard.errors import SchemaError
-from churnguard.events.encoding import MANY_ROWS, Blocks, Bytes, text_buffers
+from churnguard.events.encoding import MANY_ROWS
+from churnguard.events.ties import Ids, ids_of, settle_ties
 
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
 
 _BUCKET_EVENTS = 32_768
 _FEW = 96
+_SLICES = 2_048
 _WALK = 8
 _ROW = 0xFFFFFFFF
 
@@ -69,7 +72,7 @@ def sort_events(
             f"{len(kind):,} events of {customers:,} customers are too many to sort at once.",
             hint="Split them by customers, as the history does with its buckets.",
         )
-    ids = text_buffers(_whole(event_id))
+    ids = ids_of(event_id)
     if len(kind) <= _BUCKET_EVENTS:
         return _sort_one_bucket((kind, customer, occurred), ids, (kinds, customers))
     size = (kinds, customers)
@@ -150,13 +153,6 @@ def _first_near(occurred: Ints, low: int, high: int, instant: int, near: int) ->
         else:
             stop = middle
     return place
-
-
-def _whole(ids: pa.ChunkedArray) -> pa.Array:
-    """Return ids in one piece, copied only if they are in several."""
-    if ids.num_chunks == 1 and pa.types.is_string(ids.type):
-        return ids.chunk(0)
-    return ids.cast(pa.large_string()).combine_chunks()
 
 
 def _in_buckets(
@@ -241,11 +237,54 @@ def _count(
 
 
 @compiled
+def _about_in_time(instants: Ints, slices: Ints) -> Codes:
+    """Return the order of events by the slice of their bucket's time that they are in."""
+    order = np.empty(len(instants), dtype=np.int32)
+    if len(instants) == 0:
+        return order
+    oldest = newest = instants[0]
+    for instant in instants:
+        oldest, newest = min(oldest, instant), max(newest, instant)
+    narrow = np.uint64(0)
+    while (np.uint64(newest - oldest) >> narrow) >= _SLICES:
+        narrow += np.uint64(1)
+    slices[:] = 0
+    for instant in instants:
+        slices[np.int64(np.uint64(instant - oldest) >> narrow) + 1] += 1
+    for number in range(_SLICES):
+        slices[number + 1] += slices[number]
+    for event in range(len(instants)):
+        own = np.int64(np.uint64(instants[event] - oldest) >> narrow)
+        order[slices[own]] = event
+        slices[own] += 1
+    return order
+
+
+@compiled
+def _hand_out(
+    events: tuple[Ints, Ints], slices: Ints, begins: Ints, target: tuple[Ints, Ints]
+) -> None:
+    """Put the events of a bucket into their groups, about in the order of time."""
+    packed, dealt = events
+    rows, instants = target
+    free = begins.copy()
+    for event in _about_in_time(dealt, slices):
+        group, instant = packed[event] >> 32, dealt[event]
+        place = free[group]
+        free[group] = place + 1
+        stop = max(begins[group], place - _FEW)
+        while place > stop and instants[place - 1] > instant:
+            instants[place], rows[place] = instants[place - 1], rows[place - 1]
+            place -= 1
+        instants[place], rows[place] = instant, packed[event] & _ROW
+
+
+@compiled
 def _sort_buckets(
     events: tuple[Ints, Ints, Ints],
     part: tuple[int, int],
     target: tuple[Ints, Ints, Ints],
-    ids: tuple[Ints, Bytes],
+    ids: Ids,
     size: tuple[int, int, int],
 ) -> None:
     """Sort some buckets by group, instant and id."""
@@ -254,31 +293,23 @@ def _sort_buckets(
     kinds, customers, shift = size
     width = 1 << shift
     begins = np.zeros(kinds * width, dtype=np.int64)
+    slices = np.empty(_SLICES + 1, dtype=np.int64)
     for bucket in range(part[0], part[1]):
         first = bucket << shift
         here = min(width, customers - first)
         for kind in range(kinds):
             for step in range(here):
                 begins[kind * width + step] = edges[kind * customers + first + step]
-        free = begins.copy()
-        for event in range(bounds[bucket], bounds[bucket + 1]):
-            own = packed[event] >> 32
-            place, begin = free[own], begins[own]
-            free[own] = place + 1
-            instant = dealt[event]
-            if place - begin < _FEW:
-                while place > begin and instants[place - 1] > instant:
-                    instants[place], rows[place] = instants[place - 1], rows[place - 1]
-                    place -= 1
-            instants[place], rows[place] = instant, packed[event] & _ROW
+        own = slice(bounds[bucket], bounds[bucket + 1])
+        _hand_out((packed[own], dealt[own]), slices, begins, (rows, instants))
         for kind in range(kinds):
             group = kind * customers + first
-            _finish(edges[group : group + here + 1], rows, instants, ids)
+            settle_ties(edges[group : group + here + 1], rows, instants, ids)
 
 
 @compiled
 def _sort_one_bucket(
-    events: tuple[Codes, Codes, Ints], ids: tuple[Ints, Bytes], size: tuple[int, int]
+    events: tuple[Codes, Codes, Ints], ids: Ids, size: tuple[int, int]
 ) -> tuple[Ints, Ints, Ints]:
     """Sort events that are few enough for one bucket, in one call."""
     kind, customer, occurred = events
@@ -299,123 +330,3 @@ def _sort_one_bucket(
         target = (edges, rows, instants)
         _sort_buckets((packed, dealt, bounds), (0, 1), target, ids, (kinds, customers, shift))
     return edges, rows, instants
-
-
-@compiled
-def _finish(edges: Ints, rows: Ints, instants: Ints, ids: tuple[Ints, Bytes]) -> None:
-    """Sort groups that are too large to have been sorted as they came, and settle ties by id."""
-    low, high = edges[0], edges[-1]
-    starts = np.empty(high - low + 1, dtype=np.int64)
-    runs = 0
-    for group in range(len(edges) - 1):
-        begin, end = edges[group], edges[group + 1]
-        if end - begin > _FEW:
-            order = np.argsort(instants[begin:end], kind="mergesort")
-            instants[begin:end] = instants[begin:end][order]
-            rows[begin:end] = rows[begin:end][order]
-        place = begin + 1
-        while place < end:
-            if instants[place] == instants[place - 1] and (
-                place - 1 == begin or instants[place - 2] != instants[place]
-            ):
-                starts[runs] = place - 1
-                runs += 1
-            place += 1
-    if runs:
-        _settle(edges, rows, instants, ids, starts[:runs])
-
-
-@compiled
-def _settle(edges: Ints, rows: Ints, instants: Ints, ids: tuple[Ints, Bytes], starts: Ints) -> None:
-    """Sort runs of events with the same instant by id, most by its first eight bytes alone."""
-    begins, letters = ids
-    ends = np.empty(len(starts), dtype=np.int64)
-    group = 0
-    total = 0
-    for run in range(len(starts)):
-        while edges[group + 1] <= starts[run]:
-            group += 1
-        end = starts[run] + 2
-        while end < edges[group + 1] and instants[end] == instants[starts[run]]:
-            end += 1
-        ends[run] = end
-        total += end - starts[run]
-    heads = np.empty(total, dtype=np.uint64)
-    count = 0
-    for run in range(len(starts)):
-        for place in range(starts[run], ends[run]):
-            heads[count] = _head(begins, letters, rows[place])
-            count += 1
-    count = 0
-    for run in range(len(starts)):
-        size = ends[run] - starts[run]
-        own = heads[count : count + size]
-        if size > _FEW:
-            order = _by_id(own, rows[starts[run] : ends[run]], begins, letters)
-            rows[starts[run] : ends[run]] = rows[starts[run] : ends[run]][order]
-        else:
-            _insert(own, rows[starts[run] : ends[run]], begins, letters)
-        count += size
-
-
-@compiled
-def _head(begins: Ints, letters: Bytes, row: int) -> np.uint64:
-    """Return the first eight bytes of an id as a number in the order of the bytes."""
-    value = np.uint64(0)
-    at, end = begins[row], begins[row + 1]
-    for step in range(8):
-        letter = letters[at + step] if at + step < end else np.uint8(0)
-        value = (value << np.uint64(8)) | np.uint64(letter)
-    return value
-
-
-@compiled
-def _insert(heads: Blocks, rows: Ints, begins: Ints, letters: Bytes) -> None:
-    """Sort a few rows by their ids."""
-    for place in range(1, len(rows)):
-        head, row, spot = heads[place], rows[place], place
-        while spot > 0 and (
-            heads[spot - 1] > head
-            or (heads[spot - 1] == head and _before(begins, letters, row, rows[spot - 1]))
-        ):
-            heads[spot], rows[spot] = heads[spot - 1], rows[spot - 1]
-            spot -= 1
-        heads[spot], rows[spot] = head, row
-
-
-@compiled
-def _by_id(heads: Blocks, rows: Ints, begins: Ints, letters: Bytes) -> Ints:
-    """Return the order of many rows by their ids: merging runs that double in length."""
-    source, target = np.arange(len(rows)), np.arange(len(rows))
-    count, width = len(rows), 1
-    while width < count:
-        for start in range(0, count, 2 * width):
-            middle, end = min(start + width, count), min(start + 2 * width, count)
-            one, other = start, middle
-            for place in range(start, end):
-                take = other >= end
-                if one < middle and not take:
-                    a, b = source[one], source[other]
-                    take = heads[a] < heads[b] or (
-                        heads[a] == heads[b] and not _before(begins, letters, rows[b], rows[a])
-                    )
-                if one < middle and take:
-                    target[place] = source[one]
-                    one += 1
-                else:
-                    target[place] = source[other]
-                    other += 1
-        source, target = target, source
-        width *= 2
-    return source
-
-
-@compiled
-def _before(begins: Ints, letters: Bytes, one: int, other: int) -> bool:
-    """Tell if one id comes before another by its bytes."""
-    a, b = begins[one], begins[other]
-    length, rest = begins[one + 1] - a, begins[other + 1] - b
-    for step in range(min(length, rest)):
-        if letters[a + step] != letters[b + step]:
-            return bool(letters[a + step] < letters[b + step])
-    return bool(length < rest)

@@ -68,6 +68,14 @@ def test_a_growing_table_forgets_no_word():
 
 
 @pytest.mark.usefixtures("_many")
+def test_a_column_without_a_word_has_no_codes():
+    """Where every row is missing there are no words, in stretches too."""
+    words, codes = encode(pa.chunked_array([pa.nulls(12, pa.string())]))
+    assert len(words) == 0
+    assert codes.tolist() == [-1] * 12
+
+
+@pytest.mark.usefixtures("_many")
 def test_words_are_ranked_by_their_bytes():
     """Ranks follow the order of UTF-8 bytes, and words that no row has are left out."""
     rows = ["é", "z", "A", "z", "aa", "a"]
@@ -99,6 +107,20 @@ def test_events_come_in_the_order_of_kind_customer_instant_and_id(instants, cust
     assert sorted_instants.tolist() == occurred[rows].tolist()
     group = kind[rows] * customers + customer[rows]
     assert edges.tolist() == np.searchsorted(group, np.arange(3 * customers + 1)).tolist()
+
+
+@pytest.mark.usefixtures("_many")
+def test_two_far_instants_leave_the_order_of_the_others_alone():
+    """However far apart the first and the last event lie, those between are in order."""
+    random = np.random.default_rng(8)
+    between = random.integers(0, 1_000, 400)
+    instants = np.concatenate([between, [2**62, -(2**62) - 5], random.integers(0, 1_000, 400)])
+    one = np.zeros(len(instants), dtype=np.int32)
+    ids = [f"{n:05}" for n in random.permutation(len(instants))]
+    _, rows, found = sort_events(one, one, instants, pa.chunked_array([ids]))
+    expected = sorted(range(len(ids)), key=lambda row: (instants[row], ids[row]))
+    assert rows.tolist() == expected
+    assert found.tolist() == instants[expected].tolist()
 
 
 def test_ids_in_several_chunks_settle_ties_too():
