@@ -250,11 +250,12 @@ def _fit(kind: type[_Model], frequency: ArrayLike, recency: ArrayLike, age: Arra
     rows = np.column_stack(np.broadcast_arrays(*_rows(frequency, recency, age)))
     _refuse(rows)
     (x, recent, old), weight = _grouped(rows)
+    counts = _Counts.of(x)
     center = _center(x, old, weight)
 
     def objective(theta: Floats) -> tuple[float, Floats]:
         model = kind(*(float(value) for value in np.exp(theta)))
-        likelihood, gradient = _log_likelihood(model, x, recent, old, weight)
+        likelihood, gradient = _log_likelihood(model, counts, recent, old, weight)
         off = (theta - center) / _PRIOR_SD
         slope = gradient * np.exp(theta)
         return -likelihood + 0.5 * float(off @ off), -slope + off / _PRIOR_SD
@@ -297,29 +298,47 @@ def _center(x: Floats, old: Floats, weight: Floats) -> Floats:
     return np.log([_PRIOR["r"], _PRIOR["r"] * gap, _PRIOR["a"], _PRIOR["b"]])
 
 
+@dataclass(frozen=True)
+class _Counts:
+    """Rows' numbers of repeat orders: few different ones, so that gamma functions are few too."""
+
+    rows: Floats
+    different: Floats
+    places: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, x: Floats) -> _Counts:
+        return cls(x, *np.unique(x, return_inverse=True))
+
+    def each(self, values: Floats) -> Floats:
+        """Return every row's value, of values of the different numbers."""
+        return values[self.places]
+
+
 def _log_likelihood(
-    model: BgNbd, x: Floats, recent: Floats, old: Floats, weight: Floats
+    model: BgNbd, counts: _Counts, recent: Floats, old: Floats, weight: Floats
 ) -> tuple[float, Floats]:
     """Log-likelihood and its gradient by (r, alpha, a, b); Fader et al. (2005), eq. 6 and A1-A4."""
     r, alpha, a, b = model.r, model.alpha, model.a, model.b
-    stayed = x + model._shift  # noqa: SLF001
+    x, different, each = counts.rows, counts.different, counts.each
+    stayed = different + model._shift  # noqa: SLF001
     last = b + x - 1.0 + model._shift  # noqa: SLF001
     odds = model._log_odds_left(x, recent, old)  # noqa: SLF001
     left = special.expit(odds)
     silence = np.log((alpha + old) / (alpha + recent))
     likelihood = (
-        special.gammaln(r + x)
+        each(special.gammaln(r + different))
         - special.gammaln(r)
         + r * np.log(alpha)
         - (r + x) * np.log(alpha + old)
-        + special.betaln(a, b + stayed)
+        + each(special.betaln(a, b + stayed))
         - special.betaln(a, b)
         + np.logaddexp(0.0, odds)
     )
-    both = special.digamma(a + b) - special.digamma(a + b + stayed)
+    both = each(special.digamma(a + b) - special.digamma(a + b + stayed))
     by_last = np.divide(left, last, out=np.zeros_like(left), where=left > 0)
     gradient = (
-        special.digamma(r + x)
+        each(special.digamma(r + different))
         - special.digamma(r)
         + np.log(alpha / (alpha + old))
         + left * silence,
@@ -327,6 +346,6 @@ def _log_likelihood(
         - (r + x) / (alpha + old)
         + left * (r + x) * (1.0 / (alpha + old) - 1.0 / (alpha + recent)),
         both + left / a,
-        both + special.digamma(b + stayed) - special.digamma(b) - by_last,
+        both + each(special.digamma(b + stayed)) - special.digamma(b) - by_last,
     )
     return float(weight @ likelihood), np.array([float(weight @ part) for part in gradient])

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from churnguard.clock import DAY_US, from_us, local_day, midnight, to_us
+from churnguard.compiled import side_by_side
 from churnguard.errors import NotEnoughHistory
 from churnguard.events.schema import MONEY_SCALE
 from churnguard.events.timeline import MISSING, Timeline, Track
@@ -245,11 +246,14 @@ def fit_histories(
     names = tuple(day.isoformat() for day in population_grid(cutoffs, timezone=timezone))
     digests = tuple(_digest(history) for history in histories)
     known = stored.stored_fits() if stored is not None else {}
+    keys = list(zip(names, digests, strict=True))
+
+    def parameters_of(place: int) -> Sequence[float] | Floats:
+        key = keys[place]
+        return known[key] if key in known else _fitted(histories[place])
+
     with threadpool_limits(1, user_api="blas"):  # more would change the bits, and cost time
-        parameters = [
-            known[key] if key in known else _fitted(history)
-            for key, history in zip(zip(names, digests, strict=True), histories, strict=True)
-        ]
+        parameters = side_by_side(parameters_of, range(len(keys)))
     return Population(
         np.array(grid_instants(cutoffs, timezone=timezone), dtype=np.int64),
         names,

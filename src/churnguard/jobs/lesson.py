@@ -90,7 +90,7 @@ class Lesson:
     @property
     def customers(self) -> int:
         """How many different customers have a row."""
-        return len(np.unique(self.dataset.customer_ids))
+        return len(self.dataset.people)
 
     def without_events(self) -> Lesson:
         """Return the lesson with its rows only: a large shop's events are not held any longer."""

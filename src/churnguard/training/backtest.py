@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from churnguard.clock import from_us, iso
 from churnguard.errors import NotEnoughHistory
@@ -20,6 +21,7 @@ from churnguard.training.baselines import BASELINES, Baseline
 from churnguard.training.dataset import Dataset
 from churnguard.training.fit import fit
 from churnguard.training.metrics import all_metrics
+from churnguard.training.one_core import one_core
 from churnguard.training.recipe import Recipe
 from churnguard.training.slice_calibration import (
     EVERYBODY,
@@ -221,9 +223,9 @@ def backtest(
             return None
 
     found: list[Judged | None] = []
-    with ThreadPoolExecutor(threads) as pool:
-        for one in pool.map(judge, wanted):
-            found.append(one)
+    with one_core(), ThreadPoolExecutor(threads) as pool:
+        for one in pool.map(judge, reversed(wanted)):  # the newest has most to learn from
+            found.insert(0, one)
             if progress is not None:
                 progress(len(found), len(wanted))
     return Backtest(
@@ -251,7 +253,7 @@ def _judge(
         found = peer(known, now)
         if found is not None:
             risks[name] = found
-    risks[MODEL] = model.risks(now.X)
+    risks[MODEL] = np.asarray(special.expit(margins))
     inside = _inside(now.y, margins, model.intervals(margins))
     kept = {name: values for name in KEPT if (values := now.column(name)) is not None}
     groups = slices(now, look_back_days=look_back_days)

@@ -50,7 +50,8 @@ def default_lightgbm(known: Dataset, judged: Dataset) -> Floats | None:
         "deterministic": True,
         "force_row_wise": True,
     }
-    booster = lightgbm.train(parameters, lightgbm.Dataset(known.X, known.y), 100)
+    rows = lightgbm.Dataset(np.asfortranarray(known.X), known.y)
+    booster = lightgbm.train(parameters, rows, 100)
     return np.asarray(booster.predict(judged.X))
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from scipy import special
 
 from churnguard.errors import BundleMismatch
-from churnguard.training.dataset import Dataset
+from churnguard.training.dataset import Dataset, Mask
 from churnguard.training.linear import logistic
 from churnguard.training.one_row import OneRow
 from churnguard.training.recipe import Recipe
-from churnguard.training.scorers import cutoff_levels
+from churnguard.training.scorers import FitPart, cutoff_levels
 
 Floats = NDArray[np.float64]
 
@@ -125,33 +125,70 @@ def fit_boosted(
         Seeds fitted at the same time. Each uses one thread of LightGBM: on rows as few as these
         more are slower, and the trees would depend on how many there are.
     """
+    rows = _binned(dataset, recipe, smallest=len(dataset))
+    return _grown(rows, dataset, recipe, seeds=seeds or recipe.boosted.seeds, threads=threads)
+
+
+def boosted_parts(dataset: Dataset, recipe: Recipe, *, smallest: int) -> FitPart:
+    """Return what fits one model to some rows, all of which were put into bins once.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The rows of which parts are learned from.
+    recipe : Recipe
+        ``signals`` and ``boosted`` are used.
+    smallest : int
+        How many rows the smallest part has.
+    """
+    binned = _binned(dataset, recipe, smallest=smallest).construct()
+    told = dataset.only([recipe.signals.start])
+
+    def fit(part: Mask) -> BoostedScorer:
+        rows = binned.subset(np.flatnonzero(part))
+        scorer = _grown(rows, told.take(part), recipe, seeds=1, threads=1)
+        start = None if scorer.start is None else dataset.names.index(recipe.signals.start)
+        return replace(scorer, start=start)
+
+    return fit
+
+
+def _binned(dataset: Dataset, recipe: Recipe, *, smallest: int) -> Any:
+    """Return LightGBM's own form of the rows, which it makes when first asked.
+
+    Bins are laid by the rows alone, and drawn alike for all seeds.
+    """
+    import lightgbm
+
+    parameters = _parameters(dataset.names, smallest, recipe) | {"data_random_seed": recipe.seed}
+    return lightgbm.Dataset(
+        _withheld(dataset, recipe), dataset.y, feature_name=list(dataset.names), params=parameters
+    )
+
+
+def _grown(
+    rows: Any, dataset: Dataset, recipe: Recipe, *, seeds: int, threads: int
+) -> BoostedScorer:
+    """Grow trees on binned rows; the dataset tells labels, cutoffs and what to start from."""
+    import lightgbm
+
     start, base = _start_of(dataset, recipe)
     init, slope = np.zeros(len(dataset)), 1.0
     if start is not None:
         init = start_margins(dataset.X[:, start], missing=base)
         slope = believed(init, dataset)
         init = slope * init
-    X, level = _withheld(dataset, recipe), cutoff_levels(dataset, init)
+    rows.construct().set_init_score(cutoff_levels(dataset, init))
+    parameters = _parameters(rows.feature_name, len(dataset), recipe)
 
     def grow(seed: int) -> str:
-        return _grow(X, dataset, level, _parameters(dataset, recipe, seed), recipe.boosted.trees)
+        own = parameters | {"seed": seed, "data_random_seed": recipe.seed}
+        text: str = lightgbm.train(own, rows, recipe.boosted.trees).model_to_string()
+        return text
 
-    numbers = range(recipe.seed, recipe.seed + (seeds or recipe.boosted.seeds))
     with ThreadPoolExecutor(threads) as pool:
-        text = average(list(pool.map(grow, numbers)))
+        text = average(list(pool.map(grow, range(recipe.seed, recipe.seed + seeds))))
     return _from_text(text, start, base, slope)
-
-
-def _grow(
-    X: Floats, dataset: Dataset, level: Floats, parameters: Mapping[str, Any], trees: int
-) -> str:
-    import lightgbm
-
-    names = list(dataset.names)
-    keep = {name: parameters[name] for name in ("max_bin", "num_threads", "verbose", "seed")}
-    rows = lightgbm.Dataset(X, dataset.y, init_score=level, feature_name=names, params=keep)
-    text: str = lightgbm.train(dict(parameters), rows, trees).model_to_string()
-    return text
 
 
 def load_boosted(folder: Path, values: Mapping[str, Any], names: Sequence[str]) -> BoostedScorer:
@@ -251,20 +288,19 @@ def _withheld(dataset: Dataset, recipe: Recipe) -> Floats:
     return X
 
 
-def _parameters(dataset: Dataset, recipe: Recipe, seed: int) -> dict[str, Any]:
+def _parameters(names: Sequence[str], rows: int, recipe: Recipe) -> dict[str, Any]:
     trees, signals = recipe.boosted, recipe.signals
     signs = dict.fromkeys(signals.rising, 1) | dict.fromkeys(signals.falling, -1)
     return {
         "objective": "binary",
         "learning_rate": trees.learning_rate,
         "num_leaves": trees.leaves,
-        "min_data_in_leaf": min(trees.min_rows, max(5, len(dataset) // 20)),
+        "min_data_in_leaf": min(trees.min_rows, max(5, rows // 20)),
         "lambda_l2": trees.l2,
         "feature_fraction": trees.feature_share,
         "bagging_fraction": trees.row_share,
         "bagging_freq": 1,
-        "monotone_constraints": [signs.get(name, 0) for name in dataset.names],
-        "seed": seed,
+        "monotone_constraints": [signs.get(name, 0) for name in names],
         "deterministic": True,
         "force_col_wise": True,  # a tree sees few columns: row-wise would fill all histograms
         "max_bin": 127,

@@ -11,6 +11,7 @@ told from few (R. Clemen, "Combining forecasts", Int. Journal of Forecasting 5(4
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -21,8 +22,9 @@ from scipy import optimize, special
 from churnguard.errors import RecipeError
 from churnguard.training.blend import BlendScorer
 from churnguard.training.calibration import calibrate, memory
-from churnguard.training.crossfit import cross_fit
+from churnguard.training.crossfit import cross_fit, folds_of
 from churnguard.training.dataset import Dataset
+from churnguard.training.folds import Fold
 from churnguard.training.metrics import row_log_loss
 from churnguard.training.recipe import Recipe
 from churnguard.training.scorers import KINDS, Scorer, cutoff_levels, fit_scorer
@@ -172,8 +174,9 @@ def choose(
     RecipeError
         If none of the learners can be fitted to these rows.
     """
-    margins, slopes, passed_over = _judged(known, recipe, until_us=until_us, threads=threads)
-    free = _freed(margins, slopes, known, recipe, until_us=until_us, threads=threads)
+    on = _Judging(known, recipe, folds_of(known, recipe), until_us, threads)
+    margins, slopes, passed_over = on.judged()
+    free = on.freed(margins, slopes)
     kinds = list(margins)
     losses = {kind: _losses(known, margins[kind]) for kind in kinds}
     simple = _simple(losses, known)
@@ -198,7 +201,7 @@ def choose(
         log_loss=float(_losses(known, blended).mean()),
         mean_rate_log_loss=float(_losses(known, np.zeros(len(known))).mean()),
         rows=len(known),
-        customers=len(np.unique(known.customer_ids)),
+        customers=len(known.people),
         passed_over=passed_over,
         free=free,
     )
@@ -229,68 +232,69 @@ def fit_chosen(
         Parts fitted at the same time; the result does not depend on it.
     """
     recipe = _without_start(recipe) if choice.free else recipe
-    return BlendScorer(
-        tuple(
-            (
-                one.weight * one.slope,
-                fit_scorer(dataset, replace(recipe, kind=one.kind), seeds=seeds, threads=threads),
+
+    def part(one: Candidate) -> tuple[float, Scorer]:
+        own = replace(recipe, kind=one.kind)
+        return one.weight * one.slope, fit_scorer(dataset, own, seeds=seeds, threads=threads)
+
+    with ThreadPoolExecutor(threads) as pool:
+        return BlendScorer(tuple(pool.map(part, (one for one in choice.candidates if one.weight))))
+
+
+@dataclass(frozen=True)
+class _Judging:
+    """What learners are judged on: rows, and folds that are the same for all."""
+
+    known: Dataset
+    recipe: Recipe
+    folds: Sequence[Fold]
+    until_us: int
+    threads: int
+
+    def judged(self) -> tuple[dict[str, Floats], dict[str, float], dict[str, str]]:
+        """Return cross-fitted margins and slopes by learner, and why others are passed over."""
+        margins: dict[str, Floats] = {}
+        slopes: dict[str, float] = {}
+        passed_over: dict[str, str] = {}
+        for kind in _kinds(self.recipe):
+            try:
+                raw, slopes[kind] = self.one(replace(self.recipe, kind=kind))
+            except RecipeError as error:
+                passed_over[kind] = error.message
+                continue
+            margins[kind] = slopes[kind] * raw
+        if not margins:
+            raise RecipeError(
+                "None of the recipe's learners can be fitted: " + " ".join(passed_over.values()),
+                hint="Name others under [choice] kinds.",
             )
-            for one in choice.candidates
-            if one.weight
-        )
-    )
+        return margins, slopes, passed_over
 
+    def freed(self, margins: dict[str, Floats], slopes: dict[str, float]) -> bool:
+        """Put trees that start from nothing in the place of the others if clearly better.
 
-def _judged(
-    known: Dataset, recipe: Recipe, *, until_us: int, threads: int
-) -> tuple[dict[str, Floats], dict[str, float], dict[str, str]]:
-    """Return cross-fitted margins and slopes by learner, and why others are passed over."""
-    margins: dict[str, Floats] = {}
-    slopes: dict[str, float] = {}
-    passed_over: dict[str, str] = {}
-    for kind in _kinds(recipe):
-        try:
-            raw = cross_fit(known, replace(recipe, kind=kind), threads=threads)
-        except RecipeError as error:
-            passed_over[kind] = error.message
-            continue
-        slopes[kind] = calibrate(raw, known, recipe, until_us=until_us).slope
-        margins[kind] = slopes[kind] * raw
-    if not margins:
-        raise RecipeError(
-            "None of the recipe's learners can be fitted: " + " ".join(passed_over.values()),
-            hint="Name others under [choice] kinds.",
-        )
-    return margins, slopes, passed_over
+        Where the lifetime model is far off, trees spend themselves on taking back what they start
+        with; newer cutoffs weigh more, for it goes wrong as a cohort ages. Many rows outgrow any
+        start, and asking would double what they cost, so they are not asked.
+        """
+        known, recipe = self.known, self.recipe
+        if TREES not in margins or recipe.signals.start not in known.names:
+            return False
+        if len(known) > _MOST_ASKED:
+            return False
+        raw, slope = self.one(replace(_without_start(recipe), kind=TREES))
+        less = _losses(known, margins[TREES]) - _losses(known, slope * raw)
+        weights = memory(known.cutoffs, half_life_days=recipe.calibration.slope_half_life_days)
+        better, noise = _compared(weights / weights.mean() * less, known)
+        if better <= noise:
+            return False
+        margins[TREES], slopes[TREES] = slope * raw, slope
+        return True
 
-
-def _freed(
-    margins: dict[str, Floats],
-    slopes: dict[str, float],
-    known: Dataset,
-    recipe: Recipe,
-    *,
-    until_us: int,
-    threads: int,
-) -> bool:
-    """Put trees that start from nothing in the place of the others if they are clearly better.
-
-    Where the lifetime model is far off, trees spend themselves on taking back what they start with;
-    newer cutoffs weigh more, for it goes wrong as a cohort ages. Many rows outgrow any start, and
-    asking would double what they cost, so they are not asked.
-    """
-    if TREES not in margins or recipe.signals.start not in known.names or len(known) > _MOST_ASKED:
-        return False
-    freed = replace(_without_start(recipe), kind=TREES)
-    raw = cross_fit(known, freed, threads=threads)
-    slope = calibrate(raw, known, recipe, until_us=until_us).slope
-    less = _losses(known, margins[TREES]) - _losses(known, slope * raw)
-    weights = memory(known.cutoffs, half_life_days=recipe.calibration.slope_half_life_days)
-    better, noise = _compared(weights / weights.mean() * less, known)
-    if better <= noise:
-        return False
-    margins[TREES], slopes[TREES] = slope * raw, slope
-    return True
+    def one(self, recipe: Recipe) -> tuple[Floats, float]:
+        """Return a learner's cross-fitted raw margins, and their slope."""
+        raw = cross_fit(self.known, recipe, threads=self.threads, folds=self.folds)
+        return raw, calibrate(raw, self.known, recipe, until_us=self.until_us).slope
 
 
 def _without_start(recipe: Recipe) -> Recipe:
@@ -325,9 +329,8 @@ def _losses(known: Dataset, margins: Floats) -> Floats:
 
 def _compared(difference: Floats, known: Dataset) -> tuple[float, float]:
     """Return the mean of a difference and its standard error, by customer."""
-    _, places = np.unique(known.customer_ids, return_inverse=True)
     mean = float(difference.mean())
-    each = np.bincount(places, difference - mean)
+    each = np.bincount(known.customers, difference - mean)
     return mean, float(np.sqrt((each**2).sum()) / len(difference))
 
 
@@ -338,12 +341,11 @@ def _design_effect(differences: Sequence[Floats], known: Dataset) -> float:
     how much shows in the variance of the differences by customer over that by row (L. Kish,
     "Survey Sampling", 1965, ch. 8.2).
     """
-    _, places = np.unique(known.customer_ids, return_inverse=True)
     found = []
     for difference in differences:
         off = difference - difference.mean()
         if off.any():
-            found.append(float((np.bincount(places, off) ** 2).sum() / (off**2).sum()))
+            found.append(float((np.bincount(known.customers, off) ** 2).sum() / (off**2).sum()))
     return max(float(np.mean(found)), 1.0) if found else 1.0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,12 +11,26 @@ from numpy.typing import NDArray
 from churnguard.training.dataset import Dataset, Mask
 from churnguard.training.folds import Fold, cross_folds
 from churnguard.training.recipe import Recipe
-from churnguard.training.scorers import fit_scorer
+from churnguard.training.scorers import part_fitter
 
 Floats = NDArray[np.float64]
 
 
-def cross_fit(dataset: Dataset, recipe: Recipe, *, threads: int = 2) -> Floats:
+def folds_of(dataset: Dataset, recipe: Recipe) -> list[Fold]:
+    """Return the folds by which a recipe cross-fits."""
+    grid = recipe.calibration
+    folds = cross_folds(
+        dataset,
+        customer_folds=grid.customer_folds,
+        time_blocks=grid.time_blocks,
+        seed=recipe.seed,
+    )
+    return list(folds)
+
+
+def cross_fit(
+    dataset: Dataset, recipe: Recipe, *, threads: int = 2, folds: Sequence[Fold] | None = None
+) -> Floats:
     """Return each row's raw margin by a model that saw neither its customer nor its time.
 
     Parameters
@@ -26,18 +41,16 @@ def cross_fit(dataset: Dataset, recipe: Recipe, *, threads: int = 2) -> Floats:
         One seed a fold is enough here.
     threads : int
         Folds fitted at the same time.
+    folds : sequence of Fold, optional
+        From :func:`folds_of`, where several learners are fitted to the same rows.
     """
-    grid = recipe.calibration
-    folds = cross_folds(
-        dataset,
-        customer_folds=grid.customer_folds,
-        time_blocks=grid.time_blocks,
-        seed=recipe.seed,
-    )
+    folds = folds_of(dataset, recipe) if folds is None else folds
+    smallest = min((int(fold.learn.sum()) for fold in folds), default=0)
+    fit = part_fitter(dataset, recipe, smallest=smallest)
 
     def judge(fold: Fold) -> tuple[Mask, Floats]:
-        scorer = fit_scorer(dataset.take(fold.learn), recipe, seeds=1, threads=1)
-        return fold.judge, scorer.margins(dataset.X[fold.judge])
+        scorer = fit(fold.learn)
+        return fold.judge, scorer.margins(dataset.take(fold.judge).X)
 
     margins = np.full(len(dataset), np.nan)
     with ThreadPoolExecutor(threads) as pool:

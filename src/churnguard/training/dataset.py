@@ -5,7 +5,9 @@ Nothing here knows where the rows came from; a job builds them, training only re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,20 +82,42 @@ class Dataset:
     def take(self, rows: Mask | Ints) -> Dataset:
         """Return some of the rows, by mask or by place; the very same dataset if it is all of them.
 
-        Columns that lie together in memory stay so: LightGBM reads them without a copy.
+        Neighbouring rows are looked at where they are, others copied. Columns that lie together in
+        memory stay so.
         """
-        if rows.dtype == bool:
-            if rows.all():
-                return self
-            rows = np.flatnonzero(rows)
-        by_column = self.X.flags.f_contiguous and not self.X.flags.c_contiguous
-        return replace(
-            self,
-            X=np.take(self.X.T, rows, axis=1).T if by_column else self.X[rows],
-            y=self.y[rows],
-            customer_ids=self.customer_ids[rows],
-            cutoffs=self.cutoffs[rows],
-        )
+        if rows.dtype == bool and rows.all():
+            return self
+        places = np.flatnonzero(rows) if rows.dtype == bool else np.asarray(rows, np.int64)
+        if len(places) and (np.diff(places) == 1).all():
+            return self._picked(slice(int(places[0]), int(places[-1]) + 1))
+        return self._picked(places)
+
+    def only(self, names: Sequence[str]) -> Dataset:
+        """Return the rows with some of their signals; names that it does not have are passed over.
+
+        Examples
+        --------
+        >>> data = Dataset(np.zeros((1, 2)), ("a", "b"), np.array([0], np.int8),
+        ...                np.array(["x"]), np.array([0]))
+        >>> data.only(["b", "c"]).names
+        ('b',)
+        """
+        places = [self.names.index(name) for name in names if name in self.names]
+        kept = replace(self, X=self.X[:, places], names=tuple(self.names[at] for at in places))
+        kept.__dict__.update(_known(self))
+        return kept
+
+    @cached_property
+    def customers(self) -> Ints:
+        """Return each row's customer as a number: its place in :attr:`people`."""
+        return np.unique(self.customer_ids, return_inverse=True)[1]
+
+    @property
+    def people(self) -> NDArray[np.str_]:
+        """Return every customer once, in order."""
+        people = np.empty(int(self.customers.max(initial=-1)) + 1, dtype=self.customer_ids.dtype)
+        people[self.customers] = self.customer_ids
+        return people
 
     def mature(self, *, until_us: int) -> Mask:
         """Tell which rows' labels were known at an instant: cutoff + horizon is not after it."""
@@ -102,3 +126,31 @@ class Dataset:
     def column(self, name: str) -> Floats | None:
         """Return one signal's column, or None where the dataset does not have it."""
         return self.X[:, self.names.index(name)] if name in self.names else None
+
+    def _picked(self, rows: slice | Ints) -> Dataset:
+        by_column = self.X.strides[0] < self.X.strides[1]
+        if by_column and not isinstance(rows, slice):
+            X = np.take(self.X.T, rows, axis=1).T
+        else:
+            X = self.X[rows]
+        picked = replace(
+            self,
+            X=X,
+            y=self.y[rows],
+            customer_ids=self.customer_ids[rows],
+            cutoffs=self.cutoffs[rows],
+        )
+        picked.__dict__.update((name, _recounted(of[rows])) for name, of in _known(self).items())
+        return picked
+
+
+def _known(dataset: Dataset) -> dict[str, Ints]:
+    """Return the customers' numbers where they were counted already: comparing ids is slow."""
+    return {name: dataset.__dict__[name] for name in ("customers",) if name in dataset.__dict__}
+
+
+def _recounted(numbers: Ints) -> Ints:
+    """Return numbers that count on without gaps, in the same order."""
+    there = np.zeros(int(numbers.max(initial=-1)) + 1, dtype=bool)
+    there[numbers] = True
+    return np.asarray((np.cumsum(there) - 1)[numbers])

@@ -13,6 +13,7 @@ from churnguard.training.crossfit import cross_fit
 from churnguard.training.dataset import Dataset
 from churnguard.training.interval import IntervalTable, fit_intervals
 from churnguard.training.model import TrainedModel
+from churnguard.training.one_core import one_core
 from churnguard.training.recipe import NeedsRecipe, Recipe
 from churnguard.training.scorers import cutoff_levels, fit_scorer
 
@@ -31,7 +32,7 @@ def fit(dataset: Dataset, recipe: Recipe, *, until_us: int, threads: int = 2) ->
     until_us : int
         Only rows with ``cutoff + horizon <= until_us`` are learned from, microseconds UTC.
     threads : int
-        Fits at the same time; the model does not depend on it.
+        Fits at the same time; the model depends neither on it nor on how many cores there are.
 
     Raises
     ------
@@ -41,6 +42,11 @@ def fit(dataset: Dataset, recipe: Recipe, *, until_us: int, threads: int = 2) ->
     """
     known = dataset.take(dataset.mature(until_us=until_us))
     _refuse_thin(known, dataset, recipe.needs)
+    with one_core():
+        return _fitted(known, recipe, until_us=until_us, threads=threads)
+
+
+def _fitted(known: Dataset, recipe: Recipe, *, until_us: int, threads: int) -> TrainedModel:
     choice: Choice | None = None
     if recipe.kind == AUTO:
         choice, raw = choose(known, recipe, until_us=until_us, threads=threads)
@@ -50,7 +56,7 @@ def fit(dataset: Dataset, recipe: Recipe, *, until_us: int, threads: int = 2) ->
         scorer = fit_scorer(known, recipe, threads=threads)
     calibration, table = _calibrated(raw, known, recipe, until_us=until_us)
     return TrainedModel(
-        names=dataset.names, scorer=scorer, calibration=calibration, table=table, choice=choice
+        names=known.names, scorer=scorer, calibration=calibration, table=table, choice=choice
     )
 
 
@@ -67,7 +73,7 @@ def _refuse_thin(known: Dataset, dataset: Dataset, needs: NeedsRecipe) -> None:
     """Stop where the mature rows cannot carry a model."""
     churned = int(known.y.sum())
     there = {
-        "customers": len(np.unique(known.customer_ids)),
+        "customers": len(known.people),
         "churned": churned,
         "stayed": len(known) - churned,
         "cutoffs": len(np.unique(known.cutoffs)),

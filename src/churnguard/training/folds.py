@@ -60,7 +60,7 @@ def cross_folds(
         No customer is on both sides, and no label window of one side overlaps one of the other,
         unless there is only one block, in which case customers alone are kept apart.
     """
-    folds = customer_fold(dataset.customer_ids, customer_folds, seed=seed)
+    folds = customer_fold(dataset.people, customer_folds, seed=seed)[dataset.customers]
     for block, outside in _blocks(dataset, time_blocks):
         for number in range(customer_folds):
             fold = Fold(learn=outside & (folds != number), judge=block & (folds == number))

@@ -141,25 +141,24 @@ class _Seen:
     def of(cls, margins: Floats, dataset: Dataset, bins: list[NDArray[np.int64]]) -> _Seen:
         risk = special.expit(margins)
         told = np.array([float((risk[rows] * (1 - risk[rows])).sum()) for rows in bins])
-        effect = _design_effect(dataset.y - risk, dataset.customer_ids, bins, told)
+        effect = _design_effect(dataset.y - risk, dataset.customers, bins, told)
         return cls(
             middles=np.array([margins[rows].mean() for rows in bins]),
             off=np.array([level(margins[rows], dataset.y[rows]) for rows in bins]),
             variance=effect / np.maximum(told, 1e-3),
             center=float(margins.mean()),
-            customers=tuple(len(np.unique(dataset.customer_ids[rows])) for rows in bins),
+            customers=tuple(len(np.unique(dataset.customers[rows])) for rows in bins),
         )
 
 
 def _design_effect(
-    error: Floats, customers: NDArray[np.str_], bins: list[NDArray[np.int64]], told: Floats
+    error: Floats, customers: NDArray[np.int64], bins: list[NDArray[np.int64]], told: Floats
 ) -> float:
     """Return how many rows of a bin tell as much as one that stood alone would; 1 or more.
 
     Rows of one customer at several cutoffs look at overlapping time and tell much the same story.
     """
-    _, places = np.unique(customers, return_inverse=True)
-    squares = [float((np.bincount(places[rows], error[rows]) ** 2).sum()) for rows in bins]
+    squares = [float((np.bincount(customers[rows], error[rows]) ** 2).sum()) for rows in bins]
     return max(sum(squares) / max(float(told.sum()), 1e-9), 1.0)
 
 
@@ -183,9 +182,7 @@ def _bins(margins: Floats, dataset: Dataset, recipe: IntervalRecipe) -> list[NDA
     order = np.argsort(margins, kind="stable")
     for count in range(recipe.bins, 1, -1):
         bins = np.array_split(order, count)
-        enough = [
-            len(np.unique(dataset.customer_ids[rows])) >= recipe.min_customers for rows in bins
-        ]
+        enough = [len(np.unique(dataset.customers[rows])) >= recipe.min_customers for rows in bins]
         if all(enough):
             return bins
     return [order]

@@ -30,6 +30,10 @@ _PROBABILITY = "_churn_risk"
 _SAFE = 1e-3
 _BLOCK = 8_192  # rows at a time, so that what lies between stays small
 
+# Levels are hardly held back: a column of 30 needs a thirtieth of the weight.
+_LEVEL = 30.0
+_MOST_STEPS, _CLOSE, _ROUNDING = 100, 1e-8, 1e-12
+
 
 @dataclass(frozen=True)
 class LinearScorer:
@@ -89,11 +93,8 @@ class LinearScorer:
 
     def _parts(self, X: Floats) -> Floats:
         """Return what each of the columns adds, shape (n, columns)."""
-        fit, values = self._fit, X[:, self._fit.columns]
-        squeezed = squeeze(values)
-        if len(fit.odds):
-            squeezed[:, fit.odds] = log_odds(values[:, fit.odds])
-        scaled = (squeezed - fit.middles) / fit.spreads
+        fit = self._fit
+        scaled = (_even(X, fit.columns, fit.odds) - fit.middles) / fit.spreads
         return np.asarray(np.where(np.isnan(scaled), 0.0, scaled) * fit.weights)
 
 
@@ -105,6 +106,15 @@ class _Fit(NamedTuple):
     middles: Floats
     spreads: Floats
     weights: Floats
+
+
+def _even(X: Floats, columns: NDArray[np.intp], odds: NDArray[Any]) -> Floats:
+    """Return some columns, squeezed, or as log-odds those of them that are probabilities."""
+    values = X[:, columns]
+    squeezed = squeeze(values)
+    if len(odds):
+        squeezed[:, odds] = log_odds(values[:, odds])
+    return squeezed
 
 
 def squeeze(values: Floats) -> Floats:
@@ -140,21 +150,12 @@ def fit_linear(
     RecipeError
         If none of the recipe's columns is in the dataset.
     """
-    columns = _columns(dataset, recipe)
-    odds = [place for place in columns if dataset.names[place].endswith(_PROBABILITY)]
-    values = np.where(
-        np.isin(columns, odds), log_odds(dataset.X[:, columns]), squeeze(dataset.X[:, columns])
-    )
-    known = ~np.isnan(values)
-    filled = np.where(known, values, 0.0)
-    count = np.maximum(known.sum(axis=0), 1)
-    middles = filled.sum(axis=0) / count
-    spreads = np.sqrt(np.where(known, (values - middles) ** 2, 0.0).sum(axis=0) / count)
-    spreads[spreads < 1e-9] = 1.0
-    scaled = np.where(known, (values - middles) / spreads, 0.0)
+    columns = np.array(_columns(dataset, recipe))
+    odds = [place for place in columns.tolist() if dataset.names[place].endswith(_PROBABILITY)]
+    scaled, middles, spreads = _standardised(dataset.X, columns, np.isin(columns, odds))
     weights, intercept = logistic(dataset, scaled, strength=recipe.linear.strength)
     return LinearScorer(
-        columns=tuple(columns),
+        columns=tuple(columns.tolist()),
         middles=tuple(middles.tolist()),
         spreads=tuple(spreads.tolist()),
         weights=tuple(weights.tolist()),
@@ -225,6 +226,32 @@ def _columns(dataset: Dataset, recipe: Recipe) -> list[int]:
     return places
 
 
+def _standardised(
+    X: Floats, columns: NDArray[np.intp], odds: NDArray[np.bool_]
+) -> tuple[Floats, Floats, Floats]:
+    """Return columns with nothing missing, what was taken off, and what they were divided by.
+
+    A large shop's rows are held once: block by block they are squeezed, moved and divided in place.
+    """
+    scaled = np.empty((len(X), len(columns)))
+    blocks = [slice(at, at + _BLOCK) for at in range(0, len(X), _BLOCK)]
+    count, total, squares = np.zeros((3, len(columns)))
+    for rows in blocks:
+        scaled[rows] = _even(X[rows], columns, np.flatnonzero(odds))
+        count += (~np.isnan(scaled[rows])).sum(axis=0)
+        total += np.nansum(scaled[rows], axis=0)
+    middles = total / np.maximum(count, 1)
+    for rows in blocks:
+        scaled[rows] -= middles
+        squares += np.nansum(scaled[rows] ** 2, axis=0)
+    spreads = np.sqrt(squares / np.maximum(count, 1))
+    spreads[spreads < 1e-9] = 1.0
+    for rows in blocks:
+        scaled[rows] /= spreads
+        scaled[rows][np.isnan(scaled[rows])] = 0.0
+    return scaled, middles, spreads
+
+
 def logistic(dataset: Dataset, scaled: Floats, *, strength: float) -> tuple[Floats, float]:
     """Return weights and intercept of a logistic regression with one free level a cutoff.
 
@@ -244,13 +271,50 @@ def logistic(dataset: Dataset, scaled: Floats, *, strength: float) -> tuple[Floa
     float
         The levels' mean over the rows.
     """
-    from sklearn.linear_model import LogisticRegression
-
     cutoffs, places = np.unique(dataset.cutoffs, return_inverse=True)
-    # Levels are hardly held back: a column of 30 needs a thirtieth of the weight.
-    levels = 30.0 * np.eye(len(cutoffs))[places]
-    model = LogisticRegression(C=strength, solver="newton-cholesky", fit_intercept=False)
-    model.fit(np.hstack([scaled, levels]), dataset.y)
-    weights = model.coef_[0]
+    found = _Regression(scaled, places, len(cutoffs), dataset.y, strength).fitted()
+    weights, levels = np.split(found, [scaled.shape[1]])
     rows = np.bincount(places) / len(places)
-    return weights[: scaled.shape[1]], float(30.0 * weights[scaled.shape[1] :] @ rows)
+    return weights, float(_LEVEL * levels @ rows)
+
+
+@dataclass(frozen=True)
+class _Regression:
+    """A logistic regression by Newton's method, whose rows are looked at block by block."""
+
+    scaled: Floats
+    places: NDArray[np.intp]  # each row's cutoff
+    cutoffs: int
+    y: NDArray[np.int8]
+    strength: float
+
+    def fitted(self) -> Floats:
+        """Return the weights of columns and levels."""
+        found = np.zeros(self.scaled.shape[1] + self.cutoffs)
+        loss, slope, bend = self._bent(found)
+        for _ in range(_MOST_STEPS):
+            step = np.linalg.solve(bend, slope)
+            gained = float(slope @ step)
+            following = self._bent(found - step)
+            while not following[0] <= loss + _ROUNDING * abs(loss) and gained > _CLOSE:
+                step, gained = step / 2, gained / 4
+                following = self._bent(found - step)
+            found, (loss, slope, bend) = found - step, following
+            if gained <= _CLOSE:
+                break
+        return found
+
+    def _bent(self, theta: Floats) -> tuple[float, Floats, Floats]:
+        """Return what is to be made small at some weights, its slope, and its curvature."""
+        loss, slope, bend = float(theta @ theta) / 2, theta.copy(), np.eye(len(theta))
+        level = _LEVEL * np.eye(self.cutoffs)
+        for at in range(0, len(self.y), _BLOCK):
+            rows = slice(at, at + _BLOCK)
+            y, design = self.y[rows], np.hstack([self.scaled[rows], level[self.places[rows]]])
+            margins = design @ theta
+            risk = special.expit(margins)
+            loss += self.strength * float(np.logaddexp(0.0, margins).sum() - y @ margins)
+            slope += self.strength * ((risk - y) @ design)
+            design *= np.sqrt(self.strength * risk * (1 - risk))[:, None]
+            bend += design.T @ design
+        return loss, slope, bend

@@ -74,14 +74,15 @@ def test_closed_forms_equal_brute_force_integration(kind, x, recent, age):
         silent / (alive + left), rel=1e-6
     )
     one = np.ones(1)
-    value, _ = btyd._log_likelihood(model, x * one, recent * one, age * one, one)
+    value, _ = btyd._log_likelihood(model, btyd._Counts.of(x * one), recent * one, age * one, one)
     assert value == pytest.approx(np.log(alive + left), rel=1e-6)
 
 
 @pytest.mark.parametrize("kind", [BgNbd, MbgNbd])
 def test_gradient_equals_finite_differences(kind):
     """The analytic gradient is the slope of the likelihood, one-time buyers included."""
-    rows = [np.array(v, dtype=float) for v in ([0, 2, 9], [0, 14, 80], [50, 60, 82], [3, 1, 2])]
+    x, *rest = (np.array(v, dtype=float) for v in ([0, 2, 9], [0, 14, 80], [50, 60, 82], [3, 1, 2]))
+    rows = [btyd._Counts.of(x), *rest]
     point = np.array([0.6, 7.0, 0.8, 1.9])
 
     def likelihood(theta):
