@@ -8,7 +8,7 @@ import lightgbm
 import numpy as np
 import pytest
 
-from churnguard.training.boosted import average, fit_boosted, load_booster
+from churnguard.training.boosted import average, boosted_parts, fit_boosted, load_booster
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +86,19 @@ def test_no_rows_give_no_margins(scorer, dataset):
     nothing = np.zeros((0, len(dataset.names)))
     assert scorer.margins(nothing).shape == (0,)
     assert scorer.contributions(nothing).shape == (0, len(dataset.names) + 1)
+
+
+def test_a_part_learns_from_its_own_outcomes_only(dataset, from_btyd):
+    """Rows are put into bins once for all folds; what others did is not known to any of them."""
+    part = np.arange(len(dataset)) % 3 > 0
+    turned = replace(dataset, y=np.where(part, dataset.y, 1 - dataset.y).astype(np.int8))
+    smallest = int(part.sum())
+    one, other = (
+        boosted_parts(data, from_btyd, smallest=smallest)(part) for data in (dataset, turned)
+    )
+    assert one.text == other.text
+    assert one.start == dataset.names.index("mbgnbd_churn_risk")
+    alone = fit_boosted(dataset.take(part), from_btyd, seeds=1)
+    off = one.margins(dataset.X) - alone.margins(dataset.X)
+    assert np.abs(off).mean() < 0.05
+    assert one.start_slope == alone.start_slope
