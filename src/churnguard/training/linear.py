@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from churnguard.errors import BundleMismatch, RecipeError
+from churnguard.errors import BundleMismatch, RecipeError, SchemaError
 from churnguard.training.dataset import Dataset
 from churnguard.training.recipe import LinearRecipe, Recipe
 
@@ -292,6 +292,8 @@ class _Regression:
         """Return the weights of columns and levels."""
         found = np.zeros(self.scaled.shape[1] + self.cutoffs)
         loss, slope, bend = self._bent(found)
+        if not np.isfinite(slope).all():
+            raise SchemaError("Rows cannot be learned from: a signal is infinite.")
         for _ in range(_MOST_STEPS):
             step = np.linalg.solve(bend, slope)
             gained = float(slope @ step)

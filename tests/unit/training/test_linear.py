@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from churnguard.errors import SchemaError
 from churnguard.training import linear
 from churnguard.training.linear import fit_linear, logistic
 
@@ -45,3 +46,11 @@ def test_it_learns_the_same_however_rows_are_cut(dataset, quick, monkeypatch):
     known = known[~np.isnan(known)]
     assert whole.middles[place] == pytest.approx(linear.squeeze(known).mean())
     assert whole.spreads[place] == pytest.approx(linear.squeeze(known).std())
+
+
+def test_infinity_is_refused(dataset):
+    """It would make every weight unknown without a word."""
+    scaled = np.zeros((len(dataset), 1))
+    scaled[5] = np.inf
+    with np.errstate(invalid="ignore"), pytest.raises(SchemaError, match="infinite"):
+        logistic(dataset, scaled, strength=1.0)
