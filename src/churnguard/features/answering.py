@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from churnguard.compiled import compiled
 from churnguard.events.sorting import first_at
 from churnguard.events.timeline import MISSING
-from churnguard.features import kernel
+from churnguard.features import kernel, scans
 from churnguard.features.formulas import compute
 
 Ints = NDArray[np.int64]
@@ -186,11 +186,11 @@ def _of_window(asked: Ints, events: _Events, rows: _Rows, found: Floats) -> None
     elif what == _PRESENT:
         found[place] = kernel.window_sum(kernel.prefix_counts(column), low, high, 1)
     elif what == _MEDIAN:
-        found[place] = kernel.window_median(column, low, np.maximum(high - more, low), unit)
+        found[place] = scans.window_median(column, low, np.maximum(high - more, low), unit)
     elif what == _TREND:
-        found[place] = kernel.window_trend(occurred, column, low, high)
+        found[place] = scans.window_trend(occurred, column, low, high)
     elif what == _STREAK:
-        found[place] = kernel.window_streak(column, low, high, more)
+        found[place] = scans.window_streak(column, low, high, more)
     else:
         _of_words_or_gaps(what, place, events, (low, high), found)
 
@@ -202,17 +202,17 @@ def _of_words_or_gaps(
     occurred, column = events
     low, high = window
     if what == _MOMENTS:
-        three = kernel.gap_moments(occurred, low, high)
+        three = scans.gap_moments(occurred, low, high)
         found[place], found[place + 1], found[place + 2] = three
     elif what == _RANKS:
-        three = kernel.gap_ranks(occurred, low, high)
+        three = scans.gap_ranks(occurred, low, high)
         found[place], found[place + 1], found[place + 2] = three
     else:
         before = kernel.previous_places(column, np.array([0, len(column)]))
         if what == _DISTINCT:
-            found[place] = kernel.window_distinct(before, low, high)
+            found[place] = scans.window_distinct(before, low, high)
         else:
-            found[place] = kernel.window_most_often(before, low, high)
+            found[place] = scans.window_most_often(before, low, high)
 
 
 @compiled

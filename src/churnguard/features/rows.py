@@ -264,7 +264,7 @@ class Gaps:
     Parameters
     ----------
     moments, ranks : callable
-        Return :func:`kernel.gap_moments` and :func:`kernel.gap_ranks` of the window.
+        Return :func:`scans.gap_moments` and :func:`scans.gap_ranks` of the window.
     """
 
     def __init__(self, moments: Callable[[], Three], ranks: Callable[[], Three]) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from churnguard.clock import DAY_US
 from churnguard.events.sorting import first_at, first_before
-from churnguard.features import kernel
+from churnguard.features import kernel, scans
 from churnguard.features.tracks import PreparedTrack, scale
 
 Ints = NDArray[np.int64]
@@ -62,39 +62,39 @@ class Windows:
         """Return the median of a column, less its newest ``skip`` events."""
         low, high = self.bounds(days, until)
         high = np.maximum(high - skip, low) if skip else high
-        return kernel.window_median(self.track.column(column), low, high, scale(column))
+        return scans.window_median(self.track.column(column), low, high, scale(column))
 
     def trend(self, column: str, days: float | None, until: float, _: int) -> Floats:
         """Return the slope of a column over time."""
         low, high = self.bounds(days, until)
-        return kernel.window_trend(self.track.occurred, self.track.column(column), low, high)
+        return scans.window_trend(self.track.occurred, self.track.column(column), low, high)
 
     def distinct(self, column: str, days: float | None, until: float, _: int) -> Floats:
         """Return how many different words a column holds."""
         low, high = self.bounds(days, until)
-        return kernel.window_distinct(self.track.previous(column), low, high)
+        return scans.window_distinct(self.track.previous(column), low, high)
 
     def most_often(self, column: str, days: float | None, until: float, _: int) -> Floats:
         """Return how many times the commonest word of a column occurs."""
         low, high = self.bounds(days, until)
-        return kernel.window_most_often(self.track.previous(column), low, high)
+        return scans.window_most_often(self.track.previous(column), low, high)
 
     def streak(self, column: str, days: float | None, until: float, wanted: int) -> Floats:
         """Return how many of the newest events in a row hold a number."""
         low, high = self.bounds(days, until)
-        return kernel.window_streak(self.track.column(column), low, high, wanted)
+        return scans.window_streak(self.track.column(column), low, high, wanted)
 
     def gap_moments(
         self, _: str, days: float | None, until: float, __: int
     ) -> tuple[Floats, Floats, Floats]:
         """Return number, mean and standard deviation of the gaps."""
-        return kernel.gap_moments(self.track.occurred, *self.bounds(days, until))
+        return scans.gap_moments(self.track.occurred, *self.bounds(days, until))
 
     def gap_ranks(
         self, _: str, days: float | None, until: float, __: int
     ) -> tuple[Floats, Floats, Floats]:
         """Return median, spread and longest of the gaps."""
-        return kernel.gap_ranks(self.track.occurred, *self.bounds(days, until))
+        return scans.gap_ranks(self.track.occurred, *self.bounds(days, until))
 
     def last(self, column: str, _: float | None, __: float, nth: int) -> Floats:
         """Return the number of the nth newest event."""

@@ -10,7 +10,7 @@ import pytest
 
 from churnguard.clock import DAY_US
 from churnguard.events.timeline import MISSING
-from churnguard.features import kernel
+from churnguard.features import kernel, scans
 
 SIZES = [1, 2, 3, 4, 5, 31, 32, 33, 34, 35, 200, 1001]
 
@@ -26,8 +26,8 @@ def test_gap_statistics_are_those_of_the_gaps(size, seed):
     random = np.random.default_rng(seed)
     gaps = random.choice([0, 1, 5, 5, 7, 1000], size) * random.choice([1, DAY_US // 7], size)
     occurred = np.concatenate([[3], 3 + np.cumsum(gaps)])
-    count, mean, sd = (float(n[0]) for n in kernel.gap_moments(occurred, *window(size + 1)))
-    median, spread, longest = (float(n[0]) for n in kernel.gap_ranks(occurred, *window(size + 1)))
+    count, mean, sd = (float(n[0]) for n in scans.gap_moments(occurred, *window(size + 1)))
+    median, spread, longest = (float(n[0]) for n in scans.gap_ranks(occurred, *window(size + 1)))
     days = [int(gap) / DAY_US for gap in gaps]
     middle = statistics.median(days)
     assert count == size
@@ -45,7 +45,7 @@ def test_the_median_skips_what_is_missing(size):
     numbers = random.integers(-50, 50, size)
     holes = np.where(random.random(size) < 0.3, MISSING, numbers)
     there = [int(number) for number in holes if number != MISSING]
-    (median,) = kernel.window_median(holes, *window(size), 10)
+    (median,) = scans.window_median(holes, *window(size), 10)
     assert np.isnan(median) if not there else median == statistics.median(there) / 10
 
 
@@ -81,5 +81,5 @@ def test_the_commonest_word_is_counted_in_the_window_alone(size, seed):
         max(Counter(word for word in words[a:b].tolist() if word >= 0).values(), default=0)
         for a, b in zip(low, high, strict=True)
     ]
-    found = kernel.window_most_often(np.array(previous), low, high)
+    found = scans.window_most_often(np.array(previous), low, high)
     assert found.tolist() == counted
