@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
@@ -18,7 +18,6 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from churnguard.clock import from_us, to_us
-from churnguard.events.timeline import Timeline
 from churnguard.store import customer_book, identity, quarantine
 from churnguard.store.appending import Appending
 from churnguard.store.bulk import any_of
@@ -37,6 +36,9 @@ from churnguard.store.intake_records import REFUSED, EventBatch, Taken
 from churnguard.store.records import CONFLICT, ERASED, Appended, QuarantinedRow
 from churnguard.store.tables import conflict, event, tally
 from churnguard.store.tombstones import Tombstones
+
+if TYPE_CHECKING:
+    from churnguard.events.timeline import Timeline
 
 _CHUNK = 50_000
 _LOOKUP = 2_000
@@ -168,6 +170,8 @@ class SqlEventStore:
 
     def timeline_of(self, customer_id: str) -> Timeline | None:
         """Return all events of one customer, ready for the kernel; None where there is none."""
+        from churnguard.events.timeline import Timeline
+
         by_key, first = any_of(self._engine, "customer_key", [customer_key(customer_id)])
         by_id, second = any_of(self._engine, "customer_id", [customer_id])
         sql = f"SELECT {_KERNELS} FROM event WHERE {by_key} AND {by_id} ORDER BY {_IN_TIME}"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
-from churnguard.events.timeline import Timeline
 from churnguard.store.intake_records import EventBatch, Taken
 from churnguard.store.records import Appended, QuarantinedRow
+
+if TYPE_CHECKING:  # who only asks for the ledger needs none of its compiled loops
+    from churnguard.events.timeline import Timeline
 
 
 class EventStore(Protocol):
