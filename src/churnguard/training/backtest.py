@@ -223,6 +223,8 @@ def backtest(
             return None
 
     found: list[Judged | None] = []
+    if progress is not None:
+        progress(0, len(wanted))
     with one_core(), ThreadPoolExecutor(threads) as pool:
         for one in pool.map(judge, reversed(wanted)):  # the newest has most to learn from
             found.insert(0, one)
