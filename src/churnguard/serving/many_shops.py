@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from churnguard.errors import StoreUnavailable
 from churnguard.serving.answers import Json
@@ -29,6 +29,7 @@ from churnguard.serving.door import Door
 from churnguard.serving.failed_tries import FailedTries
 from churnguard.serving.health.endpoints import missing_of, not_ready
 from churnguard.serving.problems import Problem, answer, problem_of
+from churnguard.serving.read_again import read_again
 
 LONGEST_SIGN_IN = 16_384
 SIGN_IN_SECONDS = 10
@@ -82,7 +83,7 @@ class ManyShops:
         if request.method == "POST" and request.url.path == _SIGN_IN:
             body, more = await _beginning(receive)
             key = parse_qs(body.decode("utf-8", "replace")).get("key", [""])[0]
-            return await self._home_of(key.strip(), request), _again(body, more, receive)
+            return await self._home_of(key.strip(), request), read_again(body, receive, more=more)
         cookie = request.cookies.get(SESSION_COOKIE, "")
         return next((app for app in self.apps if _opens(app, cookie)), self.apps[0]), receive
 
@@ -184,17 +185,3 @@ async def _beginning(receive: Receive) -> tuple[bytes, bool]:
                 body += message.get("body", b"")
                 more = message.get("more_body", False)
     return body, more
-
-
-def _again(body: bytes, more: bool, receive: Receive) -> Receive:  # noqa: FBT001
-    """Give a body that was read once more, and then what follows it."""
-    told = False
-
-    async def once_more() -> Message:
-        nonlocal told
-        if told:
-            return await receive()
-        told = True
-        return {"type": "http.request", "body": body, "more_body": more}
-
-    return once_more

@@ -17,9 +17,10 @@ from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 from starlette.routing import Match
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from churnguard.serving.auth import Gate
+from churnguard.serving.read_again import read_again
 from churnguard.serving.threads import Workers
 
 _WORKERS = Workers()
@@ -80,7 +81,7 @@ class DirectRoute(SoundJsonRoute):
         body = await request.body() if self.body_field else b""
         response = await _WORKERS.do(partial(self._work, caller, request, body))
         if response is None:
-            await self._layered(scope, _again(body, receive), send)
+            await self._layered(scope, read_again(body, receive), send)
         else:
             await response(scope, receive, send)
 
@@ -108,17 +109,3 @@ class DirectRoute(SoundJsonRoute):
 class _SoundRequest(Request):
     async def json(self) -> Any:
         return orjson.loads(await self.body())
-
-
-def _again(body: bytes, receive: Receive) -> Receive:
-    """Give a body that was read once more."""
-    told = False
-
-    async def once_more() -> Message:
-        nonlocal told
-        if told:
-            return await receive()
-        told = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return once_more
