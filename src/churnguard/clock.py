@@ -117,6 +117,28 @@ def parse_instant(text: str, timezone: str) -> datetime:
     return instant.astimezone(UTC)
 
 
+def not_in_future(instant: datetime, clock: Clock) -> datetime:
+    """Return an instant that has come; of what has not, nothing is known yet.
+
+    Raises
+    ------
+    InvalidRequest
+        If the instant is later than the clock.
+
+    Examples
+    --------
+    >>> noon = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    >>> not_in_future(noon, lambda: noon) == noon
+    True
+    """
+    if instant > clock():
+        raise InvalidRequest(
+            f"{iso(instant)} lies in the future: nothing is known of it yet.",
+            hint="Name an instant before now, or none for this moment.",
+        )
+    return instant
+
+
 def iso(instant: datetime) -> str:
     """Return an instant as ISO 8601 in UTC, with ``Z``, without needless fractions.
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from churnguard.clock import iso
+from churnguard.clock import iso, not_in_future
 from churnguard.jobs.backtest_curves import Worth
 from churnguard.jobs.backtest_page import Told, backtest_page
 from churnguard.jobs.backtest_plots import backtest_plots
@@ -108,7 +108,8 @@ def backtest_shop(
         If the data are too thin for even one cutoff.
     """
     layout = Layout(shop.root)
-    read, instant = load_recipe(layout, recipe), until or shop.clock()
+    read = load_recipe(layout, recipe)
+    instant = not_in_future(until, shop.clock) if until else shop.clock()
     lesson = prepare_lesson(shop, load_catalogue(layout), read, until=instant, progress=progress)
     judged = judging.backtest(
         lesson.dataset,

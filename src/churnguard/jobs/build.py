@@ -9,14 +9,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from churnguard.clock import iso, to_us
+from churnguard.clock import iso, not_in_future, to_us
 from churnguard.errors import InvalidRequest
 from churnguard.features.coverage import carried_by
 from churnguard.jobs.lesson import refuse_unseen
 from churnguard.jobs.population import shop_population
 from churnguard.jobs.ports import Progress, Shop, silent
 from churnguard.jobs.snapshots import labelled_table, read_history, take_snapshots
-from churnguard.jobs.write_table import write_table
+from churnguard.jobs.write_table import check_ending, write_table
 from churnguard.labels import label_named
 from churnguard.project.layout import Layout
 from churnguard.project.loader import load_catalogue
@@ -44,7 +44,13 @@ def build_to(
         What churned means; as in :func:`build`.
     progress : callable
         Told what is being done.
+
+    Raises
+    ------
+    InvalidRequest
+        If the file's ending is neither ``.csv`` nor ``.parquet``; and as in :func:`build`.
     """
+    check_ending(out)
     rows, left_out = build(shop, cutoffs, label=label, progress=progress)
     write_table(rows, out)
     return {
@@ -90,7 +96,7 @@ def build(
     Raises
     ------
     InvalidRequest
-        If no cutoff is given, or there is no such label.
+        If no cutoff is given, one lies in the future, or there is no such label.
     NotEnoughHistory
         If there are no events, or none of the kinds that a label looks at that was asked for.
     """
@@ -102,7 +108,7 @@ def build(
     if label is not None:
         refuse_unseen(meaning, history.event_counts)
     catalogue, left_out = carried_by(load_catalogue(Layout(shop.root)), history.timelines)
-    instants = sorted({to_us(cutoff) for cutoff in cutoffs})
+    instants = sorted({to_us(not_in_future(cutoff, shop.clock)) for cutoff in cutoffs})
     population = shop_population(shop, history.timelines, instants)
     snapshots = take_snapshots(
         history,

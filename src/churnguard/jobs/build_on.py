@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from churnguard.clock import end_of_local_day, iso, to_us
+from churnguard.clock import end_of_local_day, iso, not_in_future, to_us
 from churnguard.errors import InvalidRequest, NotEnoughHistory
 from churnguard.features.coverage import carried_with
 from churnguard.features.population import Population, fit_histories, grid_instants
@@ -52,7 +52,7 @@ def build_on(
     Raises
     ------
     InvalidRequest
-        If no cutoff is given, or there is no such label.
+        If no cutoff is given, one lies in the future, or there is no such label.
     NotEnoughHistory
         If there are no events, or none of the kinds that a label looks at that was asked for.
     """
@@ -61,7 +61,7 @@ def build_on(
     settings, layout = shop.settings, Layout(shop.root)
     meaning = label_named(label or settings.label)
     known = Known(shop.clock(), tuple(not_to_be_profiled(shop)))
-    instants = sorted({to_us(cutoff) for cutoff in cutoffs})
+    instants = sorted({to_us(not_in_future(cutoff, shop.clock)) for cutoff in cutoffs})
     progress("counting events", 0, None)
     counts, empty, newest = _survey(engine, known)
     if label is not None:

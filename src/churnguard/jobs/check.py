@@ -13,7 +13,7 @@ from churnguard.features.coverage import carried_by
 from churnguard.jobs.lesson import newest_mature, refuse_unseen
 from churnguard.jobs.ports import Progress, Shop, silent
 from churnguard.jobs.readiness import CutoffCount, Readiness, Wanting
-from churnguard.jobs.snapshots import History, read_history
+from churnguard.jobs.snapshots import History, not_to_be_profiled, read_history
 from churnguard.jobs.stages import Stage, stages
 from churnguard.labels import ORDER_GAP, label_named
 from churnguard.project.layout import Layout
@@ -73,6 +73,7 @@ def check(shop: Shop, *, recipe: str = "default", progress: Progress = silent) -
         data_through=history.data_through,
         assumed_share=history.assumed_share,
         eligible_now=eligible_now,
+        not_profiled=len(not_to_be_profiled(shop)),
         families=families,
         left_out=left_out,
         quarantined=set_aside,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from churnguard.clock import DAY_US, iso, to_us
+from churnguard.clock import DAY_US, iso, not_in_future, to_us
 from churnguard.errors import NotEnoughHistory
 from churnguard.jobs.champion import LoadedChampion, champion_for, load_champion
 from churnguard.jobs.drift_look import (
@@ -191,8 +191,10 @@ def drift(shop: Shop, *, as_of: datetime | None = None, progress: Progress = sil
         If there is no champion yet.
     NotEnoughHistory
         If nobody is eligible today.
+    InvalidRequest
+        If the instant lies in the future.
     """
-    cutoff = as_of or shop.clock()
+    cutoff = not_in_future(as_of, shop.clock) if as_of else shop.clock()
     champion = champion_for(shop, as_of)
     history = read_history(shop, known_before=cutoff, progress=progress)
     facts = champion.bundle.facts

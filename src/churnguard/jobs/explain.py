@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from churnguard.clock import iso
+from churnguard.clock import iso, not_in_future
 from churnguard.jobs.champion import champion_for
 from churnguard.jobs.known_customer import known_customer
 from churnguard.jobs.ports import Shop
@@ -114,9 +114,11 @@ def explain(shop: Shop, customer_id: str, *, as_of: datetime | None = None) -> E
         If the shop has no such customer.
     ModelNotFound
         If there is no champion yet.
+    InvalidRequest
+        If the instant lies in the future.
     """
     customer_id = known_customer(shop, customer_id)
-    cutoff = as_of or shop.clock()
+    cutoff = not_in_future(as_of, shop.clock) if as_of else shop.clock()
     champion = champion_for(shop, as_of)
     (score,) = score_customers(shop, champion, [customer_id], as_of=cutoff, explain=True)
     events = _last_events(shop, customer_id, cutoff)

@@ -208,11 +208,23 @@ class HorizonReport:
                 f"orders, or say a shorter --follow-up."
             )
         return (
-            f"No recommendation: after no silence did {self.accepted:.0%} or fewer come back; of "
-            f"those silent for {sure[-1].text} it was {sure[-1].returned:.0%}. People return late "
-            f"here: keep the horizon that fits the campaigns, and read the risk as 'no order in "
-            f"that time', not as 'gone'."
+            f"No recommendation: after no silence that could be watched for {self.follow_up_days} "
+            f"days did {self.accepted:.0%} or fewer come back; of those silent for {sure[-1].text} "
+            f"it was {sure[-1].returned:.0%}.{self._hope()} People return late here: keep the "
+            f"horizon that fits the campaigns, and read the risk as 'no order in that time', not "
+            f"as 'gone'."
         )
+
+    def _hope(self) -> str:
+        """Tell of a longer window that looks right and was not watched for long enough."""
+        for choice in self.choices:
+            days = choice.returned_within_days or 0
+            if choice.window_days and self._few(choice) and days < self.follow_up_days:
+                return (
+                    f" After {choice.text} it may be so, but those could be watched for {days} "
+                    "days only."
+                )
+        return ""
 
     def _own_rhythm(self, quicker: Choice) -> str:
         return (

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from churnguard.clock import DAY_US, from_us, iso, local_day, midnight, to_us
-from churnguard.errors import InvalidRequest, NotEnoughHistory
+from churnguard.clock import DAY_US, from_us, iso, local_day, midnight, not_in_future, to_us
+from churnguard.errors import NotEnoughHistory
 from churnguard.events.timeline import Timeline
 from churnguard.features.build import FeatureRows
 from churnguard.features.catalogue import Catalogue
@@ -333,11 +333,7 @@ class Trial:
 def _instants(shop: Shop, sample: Sample, cutoffs: Sequence[datetime]) -> list[int]:
     """Return the cutoffs asked for, or some that suit the data, in microseconds UTC."""
     if cutoffs:
-        if max(cutoffs) > shop.clock():
-            raise InvalidRequest(
-                "A cutoff lies in the future.", hint="Choose one before now: --cutoff 2026-11-01."
-            )
-        return sorted({to_us(cutoff) for cutoff in cutoffs})
+        return sorted({to_us(not_in_future(cutoff, shop.clock)) for cutoff in cutoffs})
     span = pc.min_max(sample.events["occurred_at"]).as_py()
     settings = shop.settings
     newest = local_day(span["max"], settings.timezone)

@@ -42,6 +42,9 @@ class Readiness:
         Events by name.
     customers, buyers, repeat_buyers, eligible_now : int
         Customers with any event, with an order, with two or more, and with one in the look-back.
+    not_profiled : int
+        Customers of the book who objected or are restricted, and staff and tests: their events
+        are not among those counted here.
     data_from, data_through : datetime or None
         The oldest and the newest event.
     assumed_share : float
@@ -69,6 +72,7 @@ class Readiness:
     buyers: int = 0
     repeat_buyers: int = 0
     eligible_now: int = 0
+    not_profiled: int = 0
     data_from: datetime | None = None
     data_through: datetime | None = None
     assumed_share: float = 0.0
@@ -146,9 +150,14 @@ class Readiness:
             "events: " + ", ".join(f"{name} {count:,}" for name, count in self.events.items()),
             f"{self.buyers:,} customers ordered, {self.repeat_buyers:,} of them twice or more; "
             f"{self.eligible_now:,} in the last {self.look_back_days} days: eligible now",
+            *([self._apart()] if self.not_profiled else []),
             f"{in_words(self.assumed_share)} of events with an assumed clock",
             "signals: " + (", ".join(f"{name} {n}" for name, n in self.families.items()) or "none"),
         ]
+
+    def _apart(self) -> str:
+        who = "1 customer is" if self.not_profiled == 1 else f"{self.not_profiled:,} customers are"
+        return f"{who} not looked at: they objected, are restricted, or are staff or tests"
 
     def _lists(self) -> list[str]:
         lines: list[str] = []

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from churnguard.clock import local_day
+from churnguard.clock import local_day, not_in_future
 from churnguard.errors import InvalidRequest, PromotionRefused
 from churnguard.jobs.drift import DriftReport, drift
 from churnguard.jobs.ports import LedgerEntry, Progress, Shop, silent
@@ -94,13 +94,13 @@ def retrain(
     Raises
     ------
     InvalidRequest
-        If ``schedule_days`` is under 1.
+        If ``schedule_days`` is under 1, or the instant lies in the future.
     NotEnoughHistory
         If the data are too thin.
     """
     if schedule_days is not None and schedule_days < 1:
         raise InvalidRequest("--schedule-days must be at least 1.", hint="Say --schedule-days 30.")
-    now = as_of or shop.clock()
+    now = not_in_future(as_of, shop.clock) if as_of else shop.clock()
     day = local_day(now, shop.settings.timezone).isoformat()
     book = WatchBook(Layout(shop.root).data / BOOK)
     before = book.entries().get(day)

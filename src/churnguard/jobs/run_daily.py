@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from churnguard.clock import iso, local_day, midnight
+from churnguard.clock import iso, local_day, midnight, not_in_future
 from churnguard.errors import ChurnGuardError, ModelNotFound
 from churnguard.jobs.audit import record
 from churnguard.jobs.champion import LoadedChampion, champion_for, load_champion
@@ -70,11 +70,11 @@ def run_daily(
     ModelNotFound
         If there is no champion yet.
     InvalidRequest
-        If the file ends in neither ``.csv`` nor ``.parquet``.
+        If the file ends in neither ``.csv`` nor ``.parquet``, or the instant lies in the future.
     """
     if out is not None:
         check_ending(out)
-    cutoff = as_of or _last_midnight(shop)
+    cutoff = not_in_future(as_of, shop.clock) if as_of else _last_midnight(shop)
     name = job_name(cutoff, out)
 
     def is_done() -> bool:
@@ -105,11 +105,11 @@ def plan_daily(
     ModelNotFound
         If there is no champion yet.
     InvalidRequest
-        If the file ends in neither ``.csv`` nor ``.parquet``.
+        If the file ends in neither ``.csv`` nor ``.parquet``, or the instant lies in the future.
     """
     if out is not None:
         check_ending(out)
-    cutoff = as_of or _last_midnight(shop)
+    cutoff = not_in_future(as_of, shop.clock) if as_of else _last_midnight(shop)
     champion_for(shop, cutoff)
     found = _report(shop, job_name(cutoff, out), cutoff, already=False)
     done = found.job is not None and found.job.state == "done"

@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from churnguard.clock import iso
+from churnguard.clock import iso, not_in_future
 from churnguard.jobs.champion import LoadedChampion, champion_for
 from churnguard.jobs.last_look import last_look
 from churnguard.jobs.ports import Engine, Progress, ScoreRun, Shop, silent
@@ -116,12 +116,12 @@ def score_everybody(
     ModelNotFound
         If there is no champion yet, or no such challenger.
     InvalidRequest
-        If the file's ending is neither ``.csv`` nor ``.parquet``, or the challenger is the
-        champion or looks ahead as far as another horizon.
+        If the file's ending is neither ``.csv`` nor ``.parquet``, the instant lies in the future,
+        or the challenger is the champion or looks ahead as far as another horizon.
     """
     if out is not None:
         check_ending(out)
-    cutoff = as_of or shop.clock()
+    cutoff = not_in_future(as_of, shop.clock) if as_of else shop.clock()
     champion = champion_for(shop, as_of)
     beside = load_shadow(shop, shadow, champion=champion) if shadow else None
     scores = _with_reasons(shop, champion, engine, as_of=cutoff, progress=progress)

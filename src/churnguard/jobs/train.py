@@ -14,7 +14,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from churnguard.clock import from_us, iso
+from churnguard.clock import from_us, iso, not_in_future
 from churnguard.jobs.backtest import report_of
 from churnguard.jobs.challenge import challenge
 from churnguard.jobs.lesson import Lesson, prepare_lesson
@@ -165,7 +165,7 @@ def train(
     playbook = read_playbook(layout.playbook)
     refuse_unknown_signals(playbook, catalogue.names, file=layout.playbook)
     refuse_untold(label_named(shop.settings.label), catalogue.names)
-    until = until or shop.clock()
+    until = not_in_future(until, shop.clock) if until else shop.clock()
     lesson = prepare_lesson(shop, catalogue, read, until=until, progress=progress).without_events()
     tuning = search(lesson, read, trials, file=layout.tuning, progress=progress)
     read = tuning.recipe if tuning else read

@@ -54,7 +54,8 @@ def check_ending(out: Path) -> None:
     """
     if out.suffix not in _WRITERS:
         raise InvalidRequest(
-            f"'{out.name}' ends in neither .csv nor .parquet.", hint="Name the file scores.csv."
+            f"'{out.name}' ends in neither .csv nor .parquet.",
+            hint=f"Name the file {out.stem}.csv or {out.stem}.parquet.",
         )
 
 

@@ -191,6 +191,14 @@ def test_a_simulation_names_its_files(run, tmp_path: Path):
     assert as_json["rows"] == sum(as_json["events"].values())
 
 
+def test_a_simulation_made_in_a_project_suits_it(run, garden: Path):
+    """Its currency is the project's: otherwise all orders would be set aside."""
+    assert run("simulate", "--customers", "8", "--days", "60", "--out", "shop.parquet").code == 0
+    taken = run("ingest", "shop.parquet", "--json").json
+    assert taken["quarantined"] == 0
+    assert taken["accepted"] == taken["rows"] > 0
+
+
 def test_a_reader_who_has_enough_ends_the_command_in_silence():
     """As ``| head`` does: no traceback, and an exit code that says the answer was not read."""
     words = [sys.executable, "-m", "churnguard.cli", "config", "--no-such-option", "--json"]

@@ -146,7 +146,7 @@ def test_the_proof_can_be_written_to_a_file(run, told, tmp_path: Path):
     ("words", "message"),
     [
         (("--cutoff", "2025-01-01"), "--cutoff is for the proof."),
-        (("--leakage", "--cutoff", "2999-01-01"), "A cutoff lies in the future."),
+        (("--leakage", "--cutoff", "2999-01-01"), "2999-01-01T00:00:00Z lies in the future"),
         (("--leakage", "--out", "verdict.pdf"), "'verdict.pdf' ends in neither .md nor .json."),
     ],
 )
@@ -155,6 +155,46 @@ def test_wrong_words_are_told(run, told, words: tuple[str, ...], message: str):
     answered = run("check", *words)
     assert answered.code == 2
     assert message in answered.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("build", "--out", "rows.parquet", "--cutoff"),
+        ("score", "--as-of"),
+        ("explain", "C001", "--as-of"),
+        ("drift", "--as-of"),
+        ("retrain", "--as-of"),
+        ("run", "daily", "--as-of"),
+        ("train", "--until"),
+        ("backtest", "--until"),
+    ],
+)
+def test_what_has_not_come_yet_is_not_looked_back_from(run, told, words: tuple[str, ...]):
+    told(orders(3), preset="orders")
+    answered = run(*words, "2999-01-01")
+    assert answered.code == 2
+    assert "2999-01-01T00:00:00Z lies in the future" in answered.err
+
+
+def test_a_file_that_could_not_be_written_is_refused_before_the_work(run, told):
+    told(orders(3), preset="orders")
+    answered = run("build", "--cutoff", "2025-03-01", "--out", "rows.txt")
+    assert answered.code == 2
+    assert "Name the file rows.csv or rows.parquet." in answered.err
+    assert "building signals" not in answered.err
+
+
+def test_who_is_not_looked_at_is_told(run, told, garden: Path):
+    """Their events are missing from the counts, so the answer says of how many customers."""
+    told(orders(5), preset="orders")
+    (garden / "book.csv").write_text(
+        "customer_id,opt_out_profiling,exclude\nC001,true,\nC002,,true\nC003,,\n", encoding="utf-8"
+    )
+    assert run("ingest", "book.csv", "--kind", "customers").code == 0
+    answer = run("check", "--json").json
+    assert (answer["customers"], answer["not_profiled"]) == (3, 2)
+    assert "2 customers are not looked at" in run("check").out
 
 
 def test_a_broken_signal_is_refused_by_every_command_that_builds(run, told, garden: Path):

@@ -206,3 +206,14 @@ def test_an_empty_project_is_told_what_to_do(tmp_path):
     create_project(tmp_path / "shop")
     with pytest.raises(NotEnoughHistory):
         horizon(churnguard.open_shop(tmp_path / "shop", environ={}))
+
+
+def test_a_window_that_was_not_watched_for_long_enough_is_told_as_that():
+    """It looks right in the table, so the sentence says why it is not recommended."""
+    slow = known_hazards(customers=3000, days=600, rate=1 / 90, leaves=0.15)
+    report = compare(silences([timeline_of(slow)], 600 * DAY_US), end_us=600 * DAY_US)
+    assert report.recommended is None
+    hoped = next(c for c in report.choices if c.window_days and (c.returned or 1) <= 0.25)
+    assert not hoped.enough
+    words = f"After {hoped.text} it may be so, but those could be watched for "
+    assert words + f"{hoped.returned_within_days} days only." in report.reasons[0]

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from churnguard.cli.answers import answer, table
-from churnguard.cli.options import AsJson
+from churnguard.cli.options import HERE, AsJson
 
 
 def simulate(
@@ -22,8 +22,14 @@ def simulate(
     ] = None,
     pace: Annotated[float, typer.Option(help="How often customers order; 1 is a gift shop.")] = 1.0,
     leaving: Annotated[float, typer.Option(help="How readily they leave; 1 is a gift shop.")] = 1.0,
-    timezone: Annotated[str, typer.Option(help="The shop's IANA time zone.")] = "UTC",
-    currency: Annotated[str, typer.Option(help="The shop's currency, ISO 4217.")] = "USD",
+    timezone: Annotated[
+        str | None,
+        typer.Option(help="The shop's IANA time zone.", show_default="the project's here, or UTC"),
+    ] = None,
+    currency: Annotated[
+        str | None,
+        typer.Option(help="ISO 4217.", show_default="the project's here, or USD"),
+    ] = None,
     misspecified: Annotated[
         bool, typer.Option(help="Dynamics that no signal names, to keep models honest.")
     ] = False,
@@ -39,7 +45,10 @@ def simulate(
     from churnguard.clock import parse_instant, system_clock
     from churnguard.events.simulation import SimulationPlan
     from churnguard.jobs.simulate import simulate_to
+    from churnguard.project.settings import SETTINGS_FILE, check_settings, read_settings
 
+    here = read_settings(HERE) if (HERE / SETTINGS_FILE).is_file() else check_settings()
+    timezone, currency = timezone or here.timezone, currency or here.currency
     until = parse_instant(end, timezone) if end else system_clock()
     plan = SimulationPlan(
         customers=customers,

@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from fastapi.exceptions import RequestValidationError
 
-from churnguard.clock import parse_instant
-from churnguard.errors import CustomerNotFound, InvalidRequest
+from churnguard.clock import not_in_future, parse_instant
+from churnguard.errors import CustomerNotFound
 from churnguard.jobs.sent import SentRefused
 from churnguard.serving.answers import Json
 from churnguard.serving.auth import Caller, Reader
@@ -92,13 +92,8 @@ def _wrong_fields(refused: SentRefused) -> RequestValidationError:
 
 
 def _instant(caller: Caller, text: str | None) -> datetime | None:
-    """Return the instant asked about; the future is not known yet."""
+    """Return the instant asked about."""
     if text is None:
         return None
     shop = caller.door.shop
-    instant = parse_instant(text, shop.settings.timezone)
-    if instant > shop.clock():
-        raise InvalidRequest(
-            "as_of lies in the future.", hint="Leave it out to score as of this moment."
-        )
-    return instant
+    return not_in_future(parse_instant(text, shop.settings.timezone), shop.clock)
