@@ -63,14 +63,20 @@ def make_model(seed: int, *, names: tuple[str, ...] | None = None) -> TrainedMod
     )
 
 
-def make_bundle(shop: Shop, seed: int, *, model: TrainedModel | None = None) -> Path:
+def make_bundle(
+    shop: Shop,
+    seed: int,
+    *,
+    model: TrainedModel | None = None,
+    catalogue: Catalogue | None = None,
+) -> Path:
     """Write a signed bundle below ``bundles/`` under its digest; return its folder."""
     layout = Layout(shop.root)
     folder = layout.bundles / f".making-{seed}"
     digest = write_bundle(
         folder,
         model=model or make_model(seed),
-        catalogue=Catalogue.of(FAMILIES),
+        catalogue=catalogue or Catalogue.of(FAMILIES),
         population=None,
         facts=Facts(90, 365, NOW, NOW - timedelta(days=1), 100.0, {}, {}),
         recipe={},

@@ -63,15 +63,11 @@ def prove_apart(layout: Layout, entry: LedgerEntry) -> None:
 def main(root: str, digest: str) -> int:
     """Load and prove one bundle of a project; return the exit code."""
     os.nice(_KINDNESS)
-    from churnguard.project.loader import load_own_signals
-    from churnguard.scoring.bundle import load_bundle
-    from churnguard.scoring.signature import read_trusted
+    from churnguard.jobs.known_bundle import load_known_bundle
 
     layout = Layout(Path(root))
     try:
-        load_own_signals(layout)
-        folder = layout.bundles / digest.removeprefix("sha256:")
-        load_bundle(folder, read_trusted(layout.trust), digest=digest)
+        load_known_bundle(layout, layout.bundles / digest.removeprefix("sha256:"), digest=digest)
     except ChurnGuardError as error:
         fault = error.fault if isinstance(error, BundleMismatch) else "damaged"
         told = {"message": error.message, "hint": error.hint, "fault": fault}

@@ -23,12 +23,11 @@ from churnguard.errors import (
     StoreUnavailable,
 )
 from churnguard.jobs.canary import prove_apart
+from churnguard.jobs.known_bundle import load_known_bundle
 from churnguard.jobs.ports import LedgerEntry, Shop
 from churnguard.project.layout import Layout
-from churnguard.project.loader import load_own_signals
-from churnguard.scoring.bundle import Bundle, load_bundle
+from churnguard.scoring.bundle import Bundle
 from churnguard.scoring.score import ModelName
-from churnguard.scoring.signature import read_trusted
 
 RETRY_SECONDS = 30.0
 """How long a refused bundle is left alone."""
@@ -129,8 +128,7 @@ def load_champion(shop: Shop, entry: LedgerEntry) -> LoadedChampion:
     """
     layout = Layout(shop.root)
     folder = bundle_folder(layout, entry)
-    load_own_signals(layout)
-    bundle = load_bundle(folder, read_trusted(layout.trust), digest=entry.bundle)
+    bundle = load_known_bundle(layout, folder, digest=entry.bundle)
     refuse_other_label(shop, bundle, entry.version)
     return LoadedChampion(entry, bundle)
 

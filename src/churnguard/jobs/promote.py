@@ -9,11 +9,11 @@ from pathlib import Path
 from churnguard.errors import InvalidRequest
 from churnguard.jobs.audit import record
 from churnguard.jobs.champion import refuse_other_label
+from churnguard.jobs.known_bundle import load_known_bundle
 from churnguard.jobs.ledger import champion_before
 from churnguard.jobs.ports import LedgerEntry, Shop
 from churnguard.project.layout import Layout
-from churnguard.scoring.bundle import Bundle, load_bundle
-from churnguard.scoring.signature import read_trusted
+from churnguard.scoring.bundle import Bundle
 
 ROLLBACK = "rollback of version"
 """How the reason of a rollback begins."""
@@ -119,7 +119,7 @@ def keep_bundle(shop: Shop, version: str) -> Bundle:
     layout.bundles.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=layout.bundles, prefix=".fetching-") as folder:
         fetched = shop.registry().fetch_bundle(version, Path(folder) / "bundle")
-        bundle = load_bundle(fetched, read_trusted(layout.trust))
+        bundle = load_known_bundle(layout, fetched)
         refuse_other_label(shop, bundle, version)
         _keep(fetched, layout.bundles / bundle.digest.removeprefix("sha256:"))
     return bundle

@@ -20,7 +20,6 @@ from churnguard.jobs.ports import LedgerEntry, ScoreRun, Shop
 from churnguard.jobs.promote import keep_bundle
 from churnguard.jobs.write_table import write_table
 from churnguard.project.layout import Layout
-from churnguard.project.loader import load_own_signals
 from churnguard.scoring.score import Score
 
 SHADOW_SCHEMA = pa.schema(
@@ -65,7 +64,6 @@ def load_shadow(shop: Shop, version: str, *, champion: LoadedChampion) -> Loaded
             f"Version {version} is the champion: it cannot stand in its own shadow.",
             hint="'churnguard models list' shows the others.",
         )
-    load_own_signals(Layout(shop.root))
     bundle = keep_bundle(shop, version)
     days, theirs = bundle.facts.horizon_days, champion.bundle.facts.horizon_days
     if days != theirs:

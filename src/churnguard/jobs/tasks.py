@@ -26,6 +26,7 @@ from churnguard.features.catalogue import Catalogue
 from churnguard.features.coverage import empty_columns
 from churnguard.features.population import Population, order_history
 from churnguard.jobs.champion import LoadedChampion
+from churnguard.jobs.known_bundle import load_known_bundle
 from churnguard.jobs.ports import LedgerEntry
 from churnguard.jobs.scoring_context import feature_rows
 from churnguard.jobs.snapshots import (
@@ -37,12 +38,11 @@ from churnguard.jobs.snapshots import (
 )
 from churnguard.labels import ORDER_GAP, mature
 from churnguard.policy.playbook import Playbook, read_playbook
-from churnguard.project.loader import load_catalogue, load_own_signals
+from churnguard.project.loader import load_catalogue
 from churnguard.project.parcel import Parcel
 from churnguard.scoring.abstention import book_reason
-from churnguard.scoring.bundle import Bundle, load_bundle
+from churnguard.scoring.bundle import Bundle
 from churnguard.scoring.compose import ScoringContext, compose_scores, score_without_number
-from churnguard.scoring.signature import read_trusted
 from churnguard.store.score_json import dump_score
 
 _INSTANT = pa.timestamp("us", tz="UTC")
@@ -287,9 +287,8 @@ def _catalogue(rooms: Parcel, names: tuple[str, ...]) -> Catalogue:
 def _scorer(parcel: Parcel, digest: str) -> tuple[Bundle, Playbook]:
     """Verify and load a bundle once in each worker."""
     with parcel.unpacked() as layout:
-        load_own_signals(layout)
         folder = layout.bundles / digest.removeprefix("sha256:")
-        return load_bundle(folder, read_trusted(layout.trust)), read_playbook(layout.playbook)
+        return load_known_bundle(layout, folder), read_playbook(layout.playbook)
 
 
 assert set(SIGNAL_COLUMNS) <= set(EVENT_SCHEMA.names)

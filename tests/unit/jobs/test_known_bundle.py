@@ -1,0 +1,45 @@
+"""A bundle that names the shop's own signals is read by a process that never trained it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from churnguard.features.catalogue import Catalogue
+from churnguard.project.layout import Layout
+from churnguard.project.loader import load_own_signals
+from small_model import FAMILIES, make_bundle, make_model, make_shop
+
+SIGNAL = '''
+from churnguard.features.signal import signal
+from churnguard.features.units import NUMBER
+
+
+@signal(unit=NUMBER, direction=-1, needs=("order_completed",), en="{posies}", he="{posies}")
+def posies(rows):
+    """Orders in the last 30 days."""
+    return rows.events("order_completed").count(30)
+'''
+
+LOAD = """
+import sys
+from pathlib import Path
+from churnguard.jobs.known_bundle import load_known_bundle
+from churnguard.project.layout import Layout
+print(load_known_bundle(Layout(Path(sys.argv[1])), Path(sys.argv[2])).catalogue.names[-1])
+"""
+
+
+def test_a_fresh_process_finds_the_shop_s_own_signal(tmp_path: Path) -> None:
+    """Promoting, rolling back and serving each begin in a process that knows nothing yet."""
+    shop = make_shop(tmp_path / "shop", customers=1)
+    layout = Layout(shop.root)
+    (layout.features / "posies.py").write_text(SIGNAL, encoding="utf-8")
+    own = [one for found in load_own_signals(layout) for one in found.signals(())]
+    catalogue = Catalogue((*Catalogue.of(FAMILIES).signals, *own))
+    model = make_model(1, names=catalogue.names)
+    folder = make_bundle(shop, 1, model=model, catalogue=catalogue)
+    words = [sys.executable, "-c", LOAD, str(shop.root), str(folder)]
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.stdout.strip() == "posies", ended.stderr
