@@ -103,7 +103,8 @@ def _stale(history: History) -> Wanting:
     return Wanting(
         f"Nobody is eligible for a score today: the newest event is of "
         f"{iso(history.data_through)[:10]}.",
-        "Ingest what happened since, or say --as-of to look at that time.",
+        "Ingest what happened since, or say --as-of to look at that time; days foretold here count "
+        "from that event.",
         hinders=False,
     )
 
