@@ -19,7 +19,7 @@ from churnguard.project.settings import read_settings
 
 
 def open_shop(
-    root: Path,
+    root: Path | str,
     *,
     clock: Clock = system_clock,
     environ: Mapping[str, str] = os.environ,
@@ -30,7 +30,7 @@ def open_shop(
 
     Parameters
     ----------
-    root : Path
+    root : Path or str
         The project's folder.
     clock : callable
         Returns now, in UTC.
@@ -51,6 +51,7 @@ def open_shop(
     from churnguard.store.courier import HttpCourier
     from churnguard.store.database import open_database
 
+    root = Path(root)
     layout = Layout(root.resolve())
     settings = read_settings(root, environ, **options)
     engine = open_database(

@@ -38,7 +38,7 @@ EXPORT_FROM = 10_000
 
 def ingest(
     shop: Shop,
-    files: Sequence[Path],
+    files: Sequence[Path | str],
     *,
     kind: Kind = "events",
     preset: str = "events",
@@ -52,7 +52,7 @@ def ingest(
     ----------
     shop : Shop
         Where they go.
-    files : sequence of Path
+    files : sequence of Path or str
         CSV, TSV, JSON lines, Parquet or Excel, by their endings.
     kind : {"events", "customers"}
         Events, or rows of the customer book.

@@ -59,13 +59,13 @@ def template_root() -> Path:
 
 
 def create_project(
-    root: Path, *, name: str | None = None, timezone: str = "UTC", currency: str = "USD"
+    root: Path | str, *, name: str | None = None, timezone: str = "UTC", currency: str = "USD"
 ) -> Layout:
     """Make a new project in a folder that does not hold one yet.
 
     Parameters
     ----------
-    root : Path
+    root : Path or str
         The folder; made when missing. Other files in it are left alone.
     name : str, optional
         The shop's name; the folder's name when not given.
@@ -79,6 +79,7 @@ def create_project(
     InvalidRequest
         If the zone or the currency does not exist. Nothing is written.
     """
+    root = Path(root)
     name = name or root.resolve().name
     check_settings(name=name, timezone=timezone, currency=currency)
     taken = [entry for entry in (SETTINGS_FILE, *ROOMS) if (root / entry).exists()]

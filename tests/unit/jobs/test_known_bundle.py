@@ -6,10 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from small_model import FAMILIES, make_bundle, make_model, make_shop
+
 from churnguard.features.catalogue import Catalogue
 from churnguard.project.layout import Layout
 from churnguard.project.loader import load_own_signals
-from small_model import FAMILIES, make_bundle, make_model, make_shop
 
 SIGNAL = '''
 from churnguard.features.signal import signal
