@@ -68,7 +68,22 @@ def encode(column: pa.ChunkedArray) -> tuple[pa.Array, Codes]:
         return _from_dictionary(column)
     if not pa.types.is_string(column.type) or len(column) < MANY_ROWS:
         return _from_dictionary(column.dictionary_encode())
-    return _encode_many(column)
+    return _encode_many(joined(column) if column.nbytes < _MOST_BYTES else column)
+
+
+def joined(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column of strings in one piece; it is copied only if it is in several.
+
+    Examples
+    --------
+    >>> joined(pa.chunked_array([["b", "a"], ["b"]])).num_chunks
+    1
+    """
+    if column.num_chunks == 1:
+        return column
+    if column.nbytes >= _MOST_BYTES:
+        column = column.cast(pa.large_string())
+    return pa.chunked_array([column.combine_chunks()])
 
 
 def encode_few(column: pa.Array) -> tuple[Ints, Codes]:

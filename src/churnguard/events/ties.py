@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from churnguard.compiled import compiled
-from churnguard.events.encoding import Blocks, Bytes, text_blocks, text_buffers
+from churnguard.events.encoding import Blocks, Bytes, joined, text_blocks, text_buffers
 from churnguard.events.short_words import block
 
 Ints = NDArray[np.int64]
@@ -28,11 +28,8 @@ _PAIRS = np.uint64(0x0000FFFF0000FFFF)
 
 def ids_of(column: pa.ChunkedArray) -> Ids:
     """Return ids as the compiled loops read them, copied only if they are in several pieces."""
-    if column.num_chunks == 1 and pa.types.is_string(column.type):
-        whole = column.chunk(0)
-    else:
-        whole = column.cast(pa.large_string()).combine_chunks()
-    begins, letters = text_buffers(whole)
+    words = column if pa.types.is_string(column.type) else column.cast(pa.large_string())
+    begins, letters = text_buffers(joined(words).chunk(0))
     return begins, letters, *text_blocks(letters)
 
 

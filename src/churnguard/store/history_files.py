@@ -151,9 +151,7 @@ def named(file: Path) -> tuple[int, Stretch | None]:
 
 def read_parts(parts: Iterable[Part]) -> list[pa.Table]:
     """Return the events of files, a table each."""
-    return [
-        pq.read_table(part.path, partitioning=None, read_dictionary=_DICTIONARIES) for part in parts
-    ]
+    return [pq.ParquetFile(part.path, read_dictionary=_DICTIONARIES).read() for part in parts]
 
 
 def concat(tables: Sequence[pa.Table]) -> pa.Table:
