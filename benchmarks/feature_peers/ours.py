@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from churnguard.events.readers.chunks import ReadOptions
+from churnguard.events.readers.parquet import read_parquet
 from churnguard.events.timeline import Timeline
 from churnguard.features.build import build_features
 from churnguard.features.catalogue import Catalogue
 from churnguard.features.rows import Rows, ratio
 from churnguard.features.signal import Definition, Signal, signal
 from churnguard.features.units import NUMBER
+from churnguard.jobs.write_parquet import write_parquet
 from feature_peers.columns import COLUMNS, COUNTED, SINCE, WINDOWS
 
 THREADS: dict[str, Any] = {"threads": None}
@@ -34,6 +38,12 @@ def features(
         **THREADS,
     )
     return rows.to_arrow()
+
+
+def through_files(source: Path, target: Path, cutoffs: Sequence[int]) -> None:
+    """Build the rows from Parquet to Parquet, by our own reader and writer."""
+    (events,) = read_parquet(source, ReadOptions())
+    write_parquet(features(events.table, cutoffs), target, compression="snappy")
 
 
 def _signal(compute: Any, name: str, *windows: int) -> tuple[Signal, ...]:

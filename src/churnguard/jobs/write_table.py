@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.parquet as pq
 
 from churnguard.errors import InvalidRequest
+from churnguard.jobs.write_parquet import write_parquet
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -77,11 +77,7 @@ def _not_a_formula(text: str | None) -> str | None:
     return f"'{text}" if text and text.startswith(_FORMULA_STARTS) else text
 
 
-def _write_parquet(table: pa.Table, out: Path) -> None:
-    pq.write_table(table, out, compression="zstd")
-
-
 _WRITERS: Mapping[str, Callable[[pa.Table, Path], None]] = {
     ".csv": _write_csv,
-    ".parquet": _write_parquet,
+    ".parquet": write_parquet,
 }
