@@ -99,6 +99,26 @@ def test_a_revoked_key_stops_within_two_seconds(shop):
         ring.check(text)
 
 
+def test_a_trusted_key_is_looked_at_again_by_one_request_while_others_go_on(shop):
+    """A crowd of requests never waits for the look-up of its key; a revoked one stops with it."""
+    now = [0.0]
+    ring = auth.KeyRing(shop, monotonic=lambda: now[0])
+    key, text = shop.keys.create("crm", ["scores:read"], now=NOON)
+    ring.check(text)
+    assert not ring.claim_look(text)
+    now[0] = auth.TRUSTED_SECONDS / 2
+    assert [ring.claim_look(text) for _ in range(3)] == [True, False, False]
+    assert ring.trusted(text) == key
+    ring.check(text)
+    now[0] = auth.TRUSTED_SECONDS
+    assert ring.trusted(text) == key
+    assert ring.claim_look(text)
+    shop.keys.revoke(key.key_id, now=NOON)
+    with pytest.raises(auth.NotAuthenticated):
+        ring.check(text)
+    assert ring.trusted(text) is None
+
+
 def test_an_expired_key_is_no_key(client, new_key):
     key = new_key("scores:read", expires_at=NOON - timedelta(seconds=1))
     _assert_problem(client.as_key(key).get("/v1/model"), 401)

@@ -17,7 +17,6 @@ from churnguard.jobs.ports import Message
 from churnguard.jobs.privacy import object_to_profiling
 from churnguard.jobs.watch_book import LOOKS, WatchBook
 from churnguard.project.layout import Layout
-from churnguard.serving.overload import Overload
 from churnguard.testing import (
     NOON,
     FakeChampion,
@@ -110,8 +109,10 @@ def _by_address(url, _body, _headers):
 def _make_everything_happen(client, shop, champion):
     """Score, be full, store and promote, refuse, deliver well and badly, drift."""
     client.post("/v1/scores", json={"items": [{"customer_id": "C1"}]})
-    wall = next(one for one in client.app.user_middleware if one.cls is Overload)
-    wall.kwargs["refused"]("overloaded")
+    places = client.app.state.places
+    most, places.most = places.most, 0
+    assert client.get("/v1/model").status_code == 503
+    places.most = most
     shop.scores.save_run(build_run(customers=1), [build_score("C1")])
     shop.events.append(build_events([{"customer_id": "C1"}, {"customer_id": "objector"}]))
     instants = dict.fromkeys(("at", "trained_until", "labels_through"), NOON)

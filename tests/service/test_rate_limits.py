@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from churnguard.project.settings import Settings
-from churnguard.serving.overload import Overload
+from churnguard.serving.overload import Overload, Places
 from churnguard.serving.rate_limits import Budgets, Policy, RateLimited
 from churnguard.testing import fake_shop
 from churnguard.testing.shop import SETTINGS
@@ -123,7 +123,7 @@ def test_places_are_bounded_in_all_and_for_one_caller():
 
     async def story():
         app, refused = _App(), []
-        wall = Overload(app, most=8, refused=refused.append)
+        wall = Overload(app, Places(8, refused=refused.append))
         flood = [_ask(wall, b"A") for _ in range(20)]
         await asyncio.sleep(0)
         others = [_ask(wall, who) for who in (b"B", b"C", b"D", b"E", b"F")]
@@ -133,7 +133,7 @@ def test_places_are_bounded_in_all_and_for_one_caller():
         app.go.set()
         codes = [(await one)[0] for one in [*flood, *others, health]]
         assert codes == [200] * 4 + [429] * 16 + [200] * 4 + [503] + [200]
-        assert (wall.total, dict(wall.under_way)) == (0, {})
+        assert (wall.places.total, dict(wall.places.under_way)) == (0, {})
         assert refused == ["too-many-at-once"] * 16 + ["overloaded"]
         status, headers, body = await flood[-1]
         assert (status, headers[b"retry-after"]) == (429, b"1")
@@ -148,11 +148,11 @@ def test_a_place_is_given_back_whatever_happens():
         raise RuntimeError
 
     async def story():
-        wall = Overload(broken, most=2)
+        wall = Overload(broken, Places(2))
         for _ in range(5):
             with pytest.raises(RuntimeError):
                 await _ask(wall, b"A")
-        assert wall.total == 0
+        assert wall.places.total == 0
 
     asyncio.run(story())
 
@@ -160,7 +160,7 @@ def test_a_place_is_given_back_whatever_happens():
 def test_refusals_are_logged_once_a_second(caplog):
     async def story():
         now = [0.0]
-        wall = Overload(_App(), most=2, monotonic=lambda: now[0])
+        wall = Overload(_App(), Places(2, monotonic=lambda: now[0]))
         held = [_ask(wall, who) for who in (b"A", b"B")]
         await asyncio.sleep(0)
         for _ in range(100):

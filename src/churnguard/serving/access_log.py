@@ -7,9 +7,7 @@ bodies nor addresses. An error that nobody foresaw ends here, as a problem witho
 from __future__ import annotations
 
 import logging
-import re
 import time
-import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -18,9 +16,9 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from churnguard.serving.problems import answer, log_error, problem_of
+from churnguard.serving.request_ids import request_id_of
 
 access = logging.getLogger("churnguard.access")
-_SOUND_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class AccessLog:
@@ -45,8 +43,8 @@ class AccessLog:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = _request_id(scope)
-        scope["churnguard.request_id"] = request_id
+        named = request_id_of(scope)
+        request_id = scope["churnguard.request_id"] = named.decode()
         started, status = time.perf_counter(), 0
 
         async def send_named(message: Message) -> None:
@@ -55,7 +53,7 @@ class AccessLog:
                 status = message["status"]
                 message["headers"] = [
                     *(one for one in message["headers"] if one[0] != b"x-request-id"),
-                    (b"x-request-id", request_id.encode()),
+                    (b"x-request-id", named),
                 ]
             await send(message)
 
@@ -82,15 +80,6 @@ class AccessLog:
             "duration_ms": round(seconds * 1000, 3),
         }
         access.info("request", extra={"facts": facts})
-
-
-def _request_id(scope: Scope) -> str:
-    """Return the caller's own id for the request if it is sound, else a new one."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id":
-            given: str = value.decode("latin-1")
-            return given if _SOUND_ID.fullmatch(given) else uuid.uuid4().hex
-    return uuid.uuid4().hex
 
 
 class JsonLines(logging.Formatter):

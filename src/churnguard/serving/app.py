@@ -31,7 +31,7 @@ from churnguard.serving.events.bodies import MOST_BYTES
 from churnguard.serving.headers import SecurityHeaders
 from churnguard.serving.limits import LARGEST_BODY, LOOPBACK, BodyLimit, KnownHosts
 from churnguard.serving.metrics import CountedScorer, Metrics
-from churnguard.serving.overload import Overload
+from churnguard.serving.overload import Overload, Places
 from churnguard.serving.polling import lifespan_of
 from churnguard.serving.rate_limits import Budgets, Policy
 from churnguard.serving.slow_clients import SlowClients
@@ -104,6 +104,7 @@ def create_app(
     scorer = CountedScorer(scorer or _real_scorer(shop), metrics)
     app.state.door = Door(shop, champion, scorer)
     app.state.keys = ring
+    app.state.places = Places(shop.settings.requests_at_once, refused=metrics.refused)
     app.state.budgets = Budgets(_policies(shop.settings))
     for room in ROOMS:
         # Not included but taken over: a router within a router would be asked layer by layer.
@@ -118,7 +119,7 @@ def create_app(
     app.add_middleware(KnownHosts, hosts=hosts)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(AccessLog, observe=metrics.observe)
-    app.add_middleware(Overload, most=shop.settings.requests_at_once, refused=metrics.refused)
+    app.add_middleware(Overload, places=app.state.places)
     return app
 
 

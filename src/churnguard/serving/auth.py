@@ -1,14 +1,16 @@
 """Bearer API keys ``cg_live_<id>_<secret>`` with scopes; the credential also picks the shop.
 
 A key that was found good is trusted for two seconds, so that a busy caller does not cost a look-up
-in the store per request; a revoked key therefore stops within that time. Wrong keys make their
-senders wait (``failed_tries.py``); a key that was good lately is looked at all the same, so that
-nobody is locked out by another's tries.
+in the store per request; a revoked key therefore stops within that time. When half of it is over,
+one request looks again and all others go on, so that a crowd never waits for one look. Wrong keys
+make their senders wait (``failed_tries.py``); a key that was good lately is looked at all the same,
+so that nobody is locked out by another's tries.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
-from churnguard.errors import AccessDenied, ChurnGuardError
+from churnguard.errors import AccessDenied, ChurnGuardError, StoreUnavailable
 from churnguard.jobs.keys import SCOPES
 from churnguard.jobs.ports import ApiKey, Shop
 from churnguard.serving.door import Door
@@ -114,6 +116,7 @@ class KeyRing:
         self._tries = tries or FailedTries(monotonic=monotonic)
         self._monotonic = monotonic
         self._trusted: dict[bytes, tuple[float, ApiKey]] = {}
+        self._looks: dict[bytes, float] = {}
         self._lately: dict[bytes, float] = {}
         self._used: dict[str, datetime] = {}
 
@@ -131,6 +134,14 @@ class KeyRing:
         """Return the key if it was found good a moment ago; never touches the store."""
         found = self._trusted.get(_digest(text))
         return found[1] if found and self._monotonic() < found[0] else None
+
+    def claim_look(self, text: str) -> bool:
+        """Tell whether a trusted key should be looked at again by now; one caller is told so."""
+        digest = _digest(text)
+        if self._monotonic() < self._looks.get(digest, math.inf):
+            return False
+        self._looks[digest] = math.inf
+        return True
 
     def check(self, text: str, *, address: str = "") -> ApiKey:
         """Return the key behind a text, asking the store.
@@ -156,7 +167,8 @@ class KeyRing:
         digest, names = _digest(text), _tried(text, address)
         key = self._shop.keys.verify(text, now=self._shop.clock())
         if key is None:
-            self._lately.pop(digest, None)
+            for kept in (self._lately, self._trusted, self._looks):
+                kept.pop(digest, None)
             self._tries.failed(names)
             raise NotAuthenticated(
                 "The API key is wrong, revoked or expired.",
@@ -167,11 +179,14 @@ class KeyRing:
         return key
 
     def _remember(self, digest: bytes, key: ApiKey) -> None:
-        for kept, most in ((self._trusted, _MOST_TRUSTED), (self._lately, _MOST_LATELY)):
-            if len(kept) >= most:
-                kept.clear()
+        if len(self._trusted) >= _MOST_TRUSTED:
+            self._trusted.clear()
+            self._looks.clear()
+        if len(self._lately) >= _MOST_LATELY:
+            self._lately.clear()
         now = self._monotonic()
         self._trusted[digest] = (now + TRUSTED_SECONDS, key)
+        self._looks[digest] = now + TRUSTED_SECONDS / 2
         self._lately[digest] = now + LATELY_SECONDS
         self._used[key.key_id] = self._shop.clock()
 
@@ -248,9 +263,13 @@ class Gate:
         state = request.app.state
         ring: KeyRing = state.keys
         key = ring.trusted(text)
-        if key is None:
+        if key is None or ring.claim_look(text):
             address = request.client.host if request.client else ""
-            key = await run_in_threadpool(ring.check, text, address=address)
+            try:
+                key = await run_in_threadpool(ring.check, text, address=address)
+            except StoreUnavailable:
+                if key is None:
+                    raise
         if self.scope not in key.scopes:
             raise ScopeMissing(self.scope)
         budgets: Budgets = state.budgets

@@ -87,8 +87,9 @@ class Metrics:
         )
         about.labels(__version__).set(1)
         self._store = _StoreCollector(shop, champion)
-        # Finding a series by its labels costs more than counting; there are few of either.
+        # Finding a series by its labels costs more than counting; there are few of each.
         self._series = lru_cache(maxsize=1024)(self._requests.labels)
+        self._reasons = lru_cache(maxsize=16)(self._refused.labels)
         self._bands = lru_cache(maxsize=16)(self._scores.labels)
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -99,7 +100,7 @@ class Metrics:
 
     def refused(self, reason: str) -> None:
         """Count one request that was refused at the outermost wall."""
-        self._refused.labels(reason).inc()
+        self._reasons(reason).inc()
 
     def scored(self, scores: Sequence[Score]) -> None:
         """Count scores that were given."""

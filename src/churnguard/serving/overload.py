@@ -15,8 +15,9 @@ from collections.abc import Callable
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from churnguard.serving.headers import SECURITY_HEADERS
+from churnguard.serving.headers import ENCODED
 from churnguard.serving.problems import MEDIA_TYPE, Problem
+from churnguard.serving.request_ids import request_id_of
 
 logger = logging.getLogger("churnguard.serving")
 
@@ -24,6 +25,8 @@ MOST_AT_ONCE = 64
 """Requests that are answered at a time."""
 ALWAYS_ANSWERED = frozenset({"/livez", "/readyz", "/metrics"})
 """Paths on which a supervisor looks; they take no place."""
+ENTERED = "churnguard.entered"
+"""Where a scope tells that its request has a place already."""
 
 TOO_MANY = Problem(
     429,
@@ -43,13 +46,11 @@ OVERLOADED = Problem(
 )
 
 
-class Overload:
-    """Bound how many requests are under way, in all and of one caller.
+class Places:
+    """Count the requests under way, in all and of one caller, and those that found no place.
 
     Parameters
     ----------
-    app : ASGI application
-        What answers.
     most : int
         Places.
     refused : callable, optional
@@ -60,75 +61,128 @@ class Overload:
 
     def __init__(
         self,
-        app: ASGIApp,
-        *,
         most: int = MOST_AT_ONCE,
+        *,
         refused: Callable[[str], None] = lambda _: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.app = app
         self.most = most
         self.share = max(1, most // 2)
         self.under_way: Counter[bytes | str] = Counter()
         self.total = 0
-        self.draining = False
         self._refused = refused
         self._monotonic = monotonic
         self._told_at, self._untold = -1e9, 0
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request, or refuse it."""
-        if scope["type"] != "http" or scope["path"] in ALWAYS_ANSWERED:
-            await self.app(scope, receive, send)
-            return
+    @property
+    def full(self) -> bool:
+        """Whether there is no place for anybody."""
+        return self.total >= self.most
+
+    def enter(self, scope: Scope) -> Problem | None:
+        """Give a request a place, or return why there is none for it."""
+        if scope["path"] in ALWAYS_ANSWERED:
+            return None
         who = _who(scope)
-        if self.total >= self.most:
-            await self._refuse(OVERLOADED, scope, send)
-            return
+        if self.full:
+            return self._none(OVERLOADED)
         if self.under_way[who] >= self.share:
-            await self._refuse(TOO_MANY, scope, send)
-            return
+            return self._none(TOO_MANY)
         self.total += 1
         self.under_way[who] += 1
+        scope[ENTERED] = who
+        return None
+
+    def leave(self, scope: Scope) -> None:
+        """Take back the place of a request, if it has one."""
+        who = scope.pop(ENTERED, None)
+        if who is None:
+            return
+        self.total -= 1
+        self.under_way[who] -= 1
+        if not self.under_way[who]:
+            del self.under_way[who]
+
+    def _none(self, problem: Problem) -> Problem:
+        """Count a refusal; log, once a second, how many there were."""
+        self._refused(problem.slug)
+        self._untold += 1
+        now = self._monotonic()
+        if now - self._told_at >= 1:
+            logger.warning("requests refused", extra={"facts": {"refused": self._untold}})
+            self._told_at, self._untold = now, 0
+        return problem
+
+
+class Overload:
+    """Answer whoever has a place, or is given one; refuse the others.
+
+    Parameters
+    ----------
+    app : ASGI application
+        What answers.
+    places : Places
+        How many there are; a server that parses HTTP may have given them away already
+        (``early_refusals.py``).
+    """
+
+    def __init__(self, app: ASGIApp, places: Places) -> None:
+        self.app = app
+        self.places = places
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request, or refuse it."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        problem = None if ENTERED in scope else self.places.enter(scope)
+        if problem is not None:
+            own, body = refusal(problem, scope)
+            start: Message = {"type": "http.response.start", "status": problem.status}
+            await send({**start, "headers": [*REFUSED, *own]})
+            await send({"type": "http.response.body", "body": body})
+            return
         try:
             await self.app(scope, receive, send)
         finally:
-            self.total -= 1
-            self.under_way[who] -= 1
-            if not self.under_way[who]:
-                del self.under_way[who]
-
-    async def _refuse(self, problem: Problem, scope: Scope, send: Send) -> None:
-        self._refused(problem.slug)
-        self._tell()
-        members = problem.to_dict(instance=scope["path"], request_id=None)
-        body = orjson.dumps(members)
-        headers = [*_HEADERS, (b"content-length", str(len(body)).encode())]
-        start: Message = {"type": "http.response.start", "status": problem.status}
-        await send({**start, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-    def _tell(self) -> None:
-        """Log refusals, once a second however many there are."""
-        self._untold += 1
-        if self._monotonic() - self._told_at >= 1:
-            logger.warning("requests refused", extra={"facts": {"refused": self._untold}})
-            self._told_at, self._untold = self._monotonic(), 0
+            self.places.leave(scope)
 
 
-_HEADERS = [
-    (name.lower().encode(), value.encode())
-    for name, value in {
-        **SECURITY_HEADERS,
-        "Content-Type": MEDIA_TYPE,
-        "Retry-After": "1",
-    }.items()
+def refusal(problem: Problem, scope: Scope) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Return the body that tells a request that there is no place for it, and its own headers."""
+    request_id = request_id_of(scope)
+    body = b'%b,"instance":%b,"request_id":"%b"}' % (
+        _BEGINNINGS[problem.slug],
+        orjson.dumps(scope["path"]),
+        request_id,
+    )
+    length = str(len(body)).encode()
+    return [(b"x-request-id", request_id), (b"content-length", length)], body
+
+
+REFUSED = [
+    *ENCODED,
+    (b"content-type", MEDIA_TYPE.encode()),
+    (b"retry-after", b"1"),
 ]
+"""Headers that all refusals share."""
+_BEGINNINGS = {
+    problem.slug: orjson.dumps(problem.to_dict(instance="", request_id=None))[:-1]
+    for problem in (TOO_MANY, OVERLOADED)
+}
+"""The members of a refusal that are the same for all, written once."""
+
+
+def credential_of(scope: Scope) -> bytes | None:
+    """Return what a request sends to be known by, unlooked at."""
+    return next(
+        (bytes(value) for name, value in scope["headers"] if name == b"authorization"), None
+    )
 
 
 def _who(scope: Scope) -> bytes | str:
     """Return what tells callers apart before they are known: their credential, or address."""
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            return bytes(value)
+    credential = credential_of(scope)
+    if credential is not None:
+        return credential
     return str(scope["client"][0]) if scope.get("client") else ""

@@ -14,9 +14,11 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 
 from churnguard.errors import ChurnGuardError
 from churnguard.jobs.ports import Shop
+from churnguard.serving.early_refusals import with_early_refusals
 from churnguard.serving.shop_app import app_for, app_for_many
 from churnguard.serving.slow_clients import with_head_timeout
 
@@ -58,8 +60,10 @@ class Server:
             )
         self._socket = _bind(host, port)
         self.url = f"http://{host}:{self._socket.getsockname()[1]}"
+        one = len(shops) == 1
+        app = app_for(shops[0], open_desk=open_desk) if one else app_for_many(shops)
         config = uvicorn.Config(
-            app_for(shops[0], open_desk=open_desk) if len(shops) == 1 else app_for_many(shops),
+            app,
             access_log=False,
             log_level="warning",
             server_header=False,
@@ -68,7 +72,10 @@ class Server:
             limit_concurrency=_most_connections(),
         )
         config.load()
-        config.http_protocol_class = with_head_timeout(config.http_protocol_class)
+        protocol = with_head_timeout(config.http_protocol_class)
+        if isinstance(app, FastAPI):  # of several shops, whose places they are is not known yet
+            protocol = with_early_refusals(protocol, app.state.places)
+        config.http_protocol_class = protocol
         self._server = _Quiet(config, self._socket)
 
     def run(self, *, seconds: float | None = None) -> None:

@@ -91,10 +91,11 @@ def with_head_timeout(protocol: type[Any], *, seconds: float = HEAD_SECONDS) -> 
             self._wait_for_head()
 
         def data_received(self, data: bytes) -> None:
+            before = self.cycle
             super().data_received(data)
-            if self.cycle is None or self.cycle.response_complete:
+            if self.cycle is before and (before is None or before.response_complete):
                 self._wait_for_head()
-            else:
+            else:  # its head is here
                 self._stop_waiting()
 
         def connection_lost(self, exc: Exception | None) -> None:
