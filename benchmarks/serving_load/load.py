@@ -62,10 +62,13 @@ class Target:
                 check=True,
                 timeout=plan["seconds"] * 2 + 90,
             )
-        figures = _summed(json.loads(told.stdout))
-        used = processor_seconds(self.session) - before
+        said = json.loads(told.stdout)
+        figures, used = _summed(said), processor_seconds(self.session) - before
         answered = figures.pop("answered")
-        return figures | ({"cpu_ms": round(used * 1000 / answered, 2)} if answered else {})
+        if answered:
+            figures["cpu_ms"] = round(used * 1000 / answered, 3)
+            figures["client_cpu_ms"] = round(said["processor_seconds"] * 1000 / answered, 3)
+        return figures | _quantiles(np.array(said["late"]), "client_late_")
 
 
 def processor_seconds(session: int) -> float:
