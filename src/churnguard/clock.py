@@ -99,7 +99,7 @@ def parse_instant(text: str, timezone: str) -> datetime:
     Raises
     ------
     InvalidRequest
-        If the text is not ISO 8601.
+        If the text is not ISO 8601, or the instant lies outside the calendar in UTC.
 
     Examples
     --------
@@ -108,13 +108,13 @@ def parse_instant(text: str, timezone: str) -> datetime:
     """
     try:
         instant = datetime.fromisoformat(text.strip())
-    except ValueError:
+        if instant.tzinfo is None:
+            instant = instant.replace(tzinfo=ZoneInfo(timezone))
+        return instant.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise InvalidRequest(
             f"'{text}' is not a date or time.", hint="Write 2026-11-21 or 2026-11-21T08:00:00Z."
         ) from None
-    if instant.tzinfo is None:
-        instant = instant.replace(tzinfo=ZoneInfo(timezone))
-    return instant.astimezone(UTC)
 
 
 def not_in_future(instant: datetime, clock: Clock) -> datetime:

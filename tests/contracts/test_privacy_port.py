@@ -9,9 +9,24 @@ import pyarrow as pa
 import pytest
 
 from churnguard.events.customers import CUSTOMER_SCHEMA
-from churnguard.jobs.ports import REFUSED, EventBatch, Link, QuarantinedRow, Restriction
+from churnguard.jobs.ports import (
+    REFUSED,
+    AtRiskQuery,
+    EventBatch,
+    Link,
+    QuarantinedRow,
+    Restriction,
+)
 from churnguard.store.event_rows import to_values
-from churnguard.testing import NOON, FakeEventStore, FakePrivacyStore, build_events
+from churnguard.testing import (
+    NOON,
+    FakeEventStore,
+    FakePrivacyStore,
+    FakeScoreStore,
+    build_events,
+    build_run,
+    build_score,
+)
 
 LATER = NOON + timedelta(days=1)
 OBJECTED = Restriction(objected_at=NOON, source="api")
@@ -22,15 +37,16 @@ def service_key():
 
 
 @pytest.fixture(params=["fake", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def stores(request, tmp_path):
-    """Make an event store and the privacy store beside it."""
+def listing(request, tmp_path):
+    """Make an event store, and the privacy store and the scores beside it."""
     if request.param == "fake":
         events = FakeEventStore()
-        yield events, FakePrivacyStore(events)
+        yield events, FakePrivacyStore(events), FakeScoreStore(events)
         return
     from churnguard.store.database import open_database, upgrade_database
     from churnguard.store.events import SqlEventStore
     from churnguard.store.privacy import SqlPrivacyStore
+    from churnguard.store.scores import SqlScoreStore
     from churnguard.store.tombstones import Tombstones
 
     url = "sqlite:///shop.db"
@@ -40,8 +56,14 @@ def stores(request, tmp_path):
     engine = open_database(url, root=tmp_path)
     stones = Tombstones(service_key)
     events = SqlEventStore(engine, tmp_path / "events", tombstones=stones)
-    yield events, SqlPrivacyStore(engine, stones, service_key)
+    yield events, SqlPrivacyStore(engine, stones, service_key), SqlScoreStore(engine)
     engine.dispose()
+
+
+@pytest.fixture
+def stores(listing):
+    """Return an event store and the privacy store beside it."""
+    return listing[:2]
 
 
 def book_row(**changes):
@@ -57,6 +79,19 @@ def test_an_objection_is_in_the_customer_book_at_once(stores):
     assert [rows[name]["opt_out_profiling"] for name in ("C1", "C2")] == [True, True]
     assert rows["C1"]["consent_email"]
     assert events.customers(["C2"]).num_rows == 1
+
+
+def test_who_is_left_alone_is_on_no_list(listing):
+    """Objection, restriction and staff, whether the service or the shop's own book says so."""
+    events, privacy, scores = listing
+    scores.save_run(build_run(), [build_score(name) for name in ("C1", "C2", "C3", "C4")])
+    events.put_customers(book_row(exclude=True))
+    privacy.restrict(["C2"], OBJECTED)
+    privacy.restrict(["C3"], Restriction(restricted_at=NOON, source="cli"))
+    found, total = scores.at_risk(AtRiskQuery())
+    assert ([score.customer_id for score in found], total) == (["C4"], 1)
+    privacy.restrict(["C2"], Restriction())
+    assert scores.at_risk(AtRiskQuery())[1] == 2
 
 
 def test_a_restriction_says_so_and_is_lifted(stores):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from small_model import customers_of
 
 from churnguard.jobs.keys import create_key
-from churnguard.testing import build_events, fake_shop
+from churnguard.testing import build_events, build_score, fake_shop
 
 PATH = "/v1/privacy/subjects/C1"
 
@@ -72,3 +73,24 @@ def test_an_id_may_hold_a_slash(officer):
 def test_nobody_is_erased_who_was_never_here(officer):
     answer = officer.request("DELETE", "/v1/privacy/subjects/nobody")
     assert (answer.status_code, answer.json()["type"]) == (404, "/docs#customer-not-found")
+
+
+def test_who_objects_is_on_no_list_from_then_on(make_client):
+    """The newest batch was made before; what it said of the person is not told after."""
+    shop = fake_shop([build_score("C1"), build_score("C2")])
+    client = make_client(shop, key=create_key(shop, "officer", ["privacy:admin", "scores:read"])[1])
+    client.post(f"{PATH}/objection", json={"objected": True})
+    listed = client.get("/v1/at-risk").json()
+    assert [score["customer_id"] for score in listed["scores"]] == ["C2"]
+    assert listed["total_size"] == 1
+    client.post(f"{PATH}/objection", json={"objected": False})
+    assert client.get("/v1/at-risk").json()["total_size"] == 2
+
+
+def test_the_access_report_of_a_real_store_is_json(real, real_client):
+    """Names of SQL columns are no plain text, and were once taken for keys of an object."""
+    shop, _ = real
+    customer = customers_of(shop)[0]
+    told = real_client("privacy:admin").get(f"/v1/privacy/subjects/{customer}")
+    assert told.status_code == 200
+    assert {row["customer_id"] for row in told.json()["records"]["events"]} == {customer}

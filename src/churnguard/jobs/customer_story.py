@@ -90,6 +90,8 @@ def customer_story(
     stored = shop.scores.stored_score(customer_id)
     if stored is None:
         known_customer(shop, customer_id)
+    elif shop.watch.restricted([customer_id]):
+        stored = None  # what was said before the objection is not told after it
     score = _with_reasons(stored, score_at) if stored else _scored_now(score_at)
     until = score.as_of if score else shop.clock()
     return CustomerStory(

@@ -172,6 +172,13 @@ def _with_restrictions(
     return rows
 
 
+def left_alone() -> sa.CompoundSelect[tuple[str]]:
+    """Return the query for everybody of whom no score is told: objectors, restricted, excluded."""
+    told = sa.or_(customer.c.opt_out_profiling == 1, customer.c.exclude == 1)
+    book = sa.select(customer.c.customer_id).where(told)
+    return sa.union(sa.select(restriction.c.customer_id), book)
+
+
 def has(connection: sa.Connection, customer_id: str) -> bool:
     """Tell whether the customer has a row in the book."""
     query = sa.select(customer.c.customer_id).where(customer.c.customer_id == customer_id)

@@ -159,7 +159,8 @@ def _told(row: sa.Row[Any]) -> dict[str, Any]:
 def _told_values(values: dict[str, Any]) -> dict[str, Any]:
     """Return what is known, instants readable, without what only the store needs."""
     return {
-        name: iso(from_us(value)) if name in _INSTANTS else value
+        # SQLAlchemy's names are a kind of str of their own, which orjson writes into no JSON.
+        str(name): iso(from_us(value)) if name in _INSTANTS else value
         for name, value in values.items()
         if value is not None and name not in _INNER
     }

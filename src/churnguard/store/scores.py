@@ -17,6 +17,7 @@ from churnguard.clock import from_us, to_us
 from churnguard.errors import DecisionNotFound
 from churnguard.scoring.score import Score, SuggestedAction
 from churnguard.store.bulk import insert_many
+from churnguard.store.customer_book import left_alone
 from churnguard.store.database import reading, writing
 from churnguard.store.records import AtRiskQuery, Outcome, ScoreRun
 from churnguard.store.score_json import dump_score, load_score
@@ -322,11 +323,15 @@ def _add_outcome(
 
 
 def _filters(query: AtRiskQuery) -> list[sa.ColumnElement[bool]]:
-    """Return the conditions of the at-risk list: of the newest batch, with a risk and an action."""
+    """Return the conditions of the at-risk list: of the newest batch, with a risk and an action.
+
+    Whoever objected since the batch was made is on no list any more.
+    """
     found = [
         score.c.run == NEWEST_RUN,
         score.c.churn_risk.is_not(None),
         score.c.action.is_not(None),
+        score.c.customer_id.not_in(left_alone()),
     ]
     same = {"band": score.c.band, "segment": score.c.segment, "action": score.c.action}
     for name, column in (same | {"group": score.c.action_group}).items():

@@ -13,7 +13,9 @@ import pyarrow as pa
 from churnguard.clock import to_us
 from churnguard.errors import DecisionNotFound
 from churnguard.jobs.ports import AtRiskQuery, Outcome, ScoreRun
+from churnguard.scoring.abstention import book_reason
 from churnguard.scoring.score import Score, SuggestedAction
+from churnguard.testing.event_store import FakeEventStore
 from churnguard.training.treatment import TREATMENT_SCHEMA
 
 
@@ -43,6 +45,11 @@ class _Decision:
 class FakeScoreStore:
     """Keep batches, decisions and outcomes in dictionaries.
 
+    Parameters
+    ----------
+    events : FakeEventStore, optional
+        Whose customer book tells of whom no score is listed.
+
     Examples
     --------
     >>> from churnguard.testing import build_run, build_score
@@ -52,7 +59,8 @@ class FakeScoreStore:
     1
     """
 
-    def __init__(self) -> None:
+    def __init__(self, events: FakeEventStore | None = None) -> None:
+        self._events = events or FakeEventStore()
         self._runs: list[tuple[ScoreRun, dict[str, Score]]] = []
         self._decisions: dict[str, _Decision] = {}
 
@@ -99,10 +107,12 @@ class FakeScoreStore:
     def at_risk(self, query: AtRiskQuery) -> tuple[list[Score], int]:
         """Return one page of the newest batch, sorted, and the number of all that match."""
         scores = self._runs[-1][1].values() if self._runs else ()
+        book = self._events.customers([score.customer_id for score in scores]).to_pylist()
+        left_alone = {row["customer_id"] for row in book if book_reason(row)}
         found = sorted(
             (_order(score, query.sort), score.customer_id)
             for score in scores
-            if self._matches(score, query)
+            if score.customer_id not in left_alone and self._matches(score, query)
         )
         after = None if query.after is None else (-query.after[0], query.after[1])
         page = [place for place in found if after is None or place > after][: query.page_size]

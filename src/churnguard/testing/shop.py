@@ -47,11 +47,11 @@ def fake_shop(
     >>> fake_shop().scores.latest_run() is None
     True
     """
-    store = FakeScoreStore()
+    log = FakeEventStore(events)
+    store = FakeScoreStore(log)
     batch = list(scores)
     if batch:
         store.save_run(build_run(customers=len(batch)), batch)
-    log = FakeEventStore(events)
     outbox = FakeOutbox()
     shop = Shop(
         root=Path(),

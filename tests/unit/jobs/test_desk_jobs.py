@@ -16,6 +16,7 @@ from churnguard.jobs.at_risk import at_risk
 from churnguard.jobs.customer_story import customer_story
 from churnguard.jobs.model_card import model_card
 from churnguard.jobs.ports import AtRiskQuery
+from churnguard.jobs.privacy import object_to_profiling
 from churnguard.jobs.record_outcome import record_outcome
 from churnguard.testing import MODEL, NOON, FakeModel, build_events, build_score, fake_shop
 
@@ -87,6 +88,14 @@ def test_reasons_of_another_number_are_not_borrowed():
     story = customer_story(shop, "C1", score_at=lambda _: build_score("C1", margin=0.5))
     assert story.score is not None
     assert story.score.reasons is None
+
+
+def test_a_story_does_not_tell_what_was_said_before_an_objection():
+    shop = fake_shop([build_score("C1")], events=build_events())
+    object_to_profiling(shop, "C1", actor="test")
+    story = customer_story(shop, "C1", score_at=lambda _: build_score("C1", status="objected"))
+    assert story.score is not None
+    assert (story.score.status, story.listed) == ("objected", False)
 
 
 def test_a_stranger_has_no_story():
