@@ -129,6 +129,36 @@ def test_no_such_route_and_no_such_method(client):
     answer = client.request("DELETE", "/v1/model")
     _assert_problem(answer, 405)
     assert answer.headers["allow"] == "GET"
+    assert client.request("PUT", "/v1/webhooks").headers["allow"] == "GET, POST"
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "detail"),
+    [
+        (b'{"items": [], "items": []}', {}, 422, "The body names 'items' twice in one object."),
+        (b"", {}, 422, "The body is missing."),
+        (b"[1", {}, 422, "The body is no JSON: "),
+        (b'{"items": []}', {"content-type": "text/plain"}, 415, "The body is no JSON: "),
+        (b'{"items": []}', {"content-encoding": "gzip"}, 415, "The body is compressed."),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/scores", "/v1/scores?plain=not", "/v1/identities"])
+def test_a_body_is_strict_json_everywhere(
+    make_client, shop, new_key, body, headers, status, detail, path
+):
+    """What is wrong is told of the body as a whole, not of fields that nobody could read."""
+    client = make_client(shop, key=new_key("scores:read", "events:write"))
+    answer = client.post(path, content=body, headers={"content-type": "application/json"} | headers)
+    problem = _assert_problem(answer, status)
+    told = problem["errors"][0] if "errors" in problem else problem
+    assert told["detail"].startswith(detail)
+    assert told.get("pointer", "#") == "#"
+
+
+@pytest.mark.parametrize("as_of", ["0001-01-01T00:00+02:00", "9999-12-31T23:59-12:00"])
+def test_an_instant_outside_the_calendar_is_told_as_one(client, as_of):
+    answer = client.get("/v1/customers/C1/score", params={"as_of": as_of})
+    assert "is not a date or time" in _assert_problem(answer, 400)["detail"]
 
 
 def test_a_large_body_is_refused_announced_or_streamed(make_client, shop, new_key):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -18,6 +18,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from churnguard import errors
 from churnguard.serving.auth import NotAuthenticated, ScopeMissing, TooManyTries
@@ -221,9 +222,10 @@ def _fields_problem(error: RequestValidationError) -> Problem:
 
 
 def _field_problem(item: Mapping[str, Any]) -> dict[str, str]:
+    if item["type"] == "missing" and tuple(item["loc"]) == ("body",):
+        return {"detail": "The body is missing.", "pointer": "#"}
     if item["type"] == "json_invalid":
-        why = item.get("ctx", {}).get("error", "")
-        return {"detail": f"Not JSON: {why} at character {item['loc'][-1]}", "pointer": "#"}
+        return {"detail": item["ctx"]["error"], "pointer": "#"}
     return {"detail": item["msg"], "pointer": _pointer(item["loc"])}
 
 
@@ -232,7 +234,7 @@ def _pointer(location: Sequence[Any]) -> str:
     parts = [str(part).replace("~", "~0").replace("/", "~1") for part in location]
     if parts and parts[0] == "body":
         parts = parts[1:]
-    return "#/" + "/".join(parts)
+    return "".join(["#", *(f"/{part}" for part in parts)])
 
 
 def answer(request: Request, problem: Problem) -> Response:
@@ -262,6 +264,8 @@ def install(app: FastAPI) -> None:
 
     async def handle(request: Request, error: Exception) -> Response:
         problem = problem_of(error)
+        if problem.status == HTTPStatus.METHOD_NOT_ALLOWED:
+            problem = replace(problem, headers={"Allow": _methods(request)})
         if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR and problem.slug not in _TOLD:
             log_error(error, request.scope.get("churnguard.request_id"))
         return answer(request, problem)
@@ -270,11 +274,21 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, handle)
 
 
+def _methods(request: Request) -> str:
+    """Return every method that a path takes; the framework names those of one route only."""
+    routes = (one for one in request.app.routes if one.matches(request.scope)[0] != Match.NONE)
+    methods = (getattr(one, "methods", None) or () for one in routes)
+    return ", ".join(sorted(set().union(*methods)))
+
+
 def _add_refusals(openapi: Mapping[str, Any]) -> None:
     """Describe what every call may answer: too much, too busy, or wrongly sent again."""
     wait = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
     for operations in openapi["paths"].values():
         for operation in operations.values():
+            if "requestBody" in operation:
+                for code, refusal in problem_responses(413, 415).items():
+                    operation["responses"].setdefault(str(code), refusal)
             if "security" in operation:
                 for code, refusal in problem_responses(429, 503).items():
                     operation["responses"].setdefault(str(code), {**refusal, "headers": wait})

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from functools import partial
+from json import JSONDecodeError
 from typing import Any
 
-import orjson
 from fastapi import Request
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
+from churnguard.errors import SchemaError
 from churnguard.serving.auth import Gate
 from churnguard.serving.read_again import read_again
+from churnguard.serving.strict_json import read_json
 from churnguard.serving.threads import Workers
 
 _WORKERS = Workers()
@@ -42,10 +45,13 @@ class SoundJsonRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler that looks at the key, then reads the body with orjson."""
         handler, gate = super().get_route_handler(), self.gate
+        takes_json = self.body_field is not None
 
         async def sound(request: Request) -> Response:
             if gate is not None:
                 await gate.admit(request)
+            if takes_json:
+                _demand_json(request)
             return await handler(_SoundRequest(request.scope, request.receive))
 
         return sound
@@ -92,12 +98,11 @@ class DirectRoute(SoundJsonRoute):
             value = request.path_params[field.alias]
         else:
             field = self.body_field
-            kind = request.headers.get("content-type", "").partition(";")[0]
-            if kind.strip().lower() != "application/json":
+            if _kind(request) != "application/json" or "content-encoding" in request.headers:
                 return None
             try:
-                value = orjson.loads(body)
-            except orjson.JSONDecodeError:
+                value = read_json(body)
+            except SchemaError:
                 return None
         value, errors = field.validate(value, {}, loc=())
         if errors:
@@ -108,4 +113,22 @@ class DirectRoute(SoundJsonRoute):
 
 class _SoundRequest(Request):
     async def json(self) -> Any:
-        return orjson.loads(await self.body())
+        body = await self.body()
+        try:
+            return read_json(body)
+        except SchemaError as error:
+            # The one error that the framework takes for a body's own fault.
+            raise JSONDecodeError(error.message, "", 0) from None
+
+
+def _kind(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _demand_json(request: Request) -> None:
+    """Refuse a body that says to be something else, before it is taken for wrong fields."""
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise HTTPException(415, "The body is compressed. Send it as it is.")
+    kind, empty = _kind(request), request.headers.get("content-length", "0") == "0"
+    if not (kind == "application/json" or kind.endswith("+json") or (empty and not kind)):
+        raise HTTPException(415, "The body is no JSON: send it as application/json.")
