@@ -189,6 +189,42 @@ def test_control_characters_are_no_part_of_an_id(sender):
     assert told.json()["reasons"] == {"bad_text": 3}
 
 
+@pytest.mark.parametrize(
+    ("odd", "detail"),
+    [
+        (event(customer_id=["C1"]), "customer_id is neither text nor a number."),
+        (event(event_id=True), "event_id is neither text nor a number."),
+        ({"type": [], "userId": "C1"}, "There is no Segment call '[]'."),
+        ({"type": "trakc", "userId": "C1", "event": "x"}, "There is no Segment call 'trakc'."),
+        ({"type": ["x"]}, "The row names no customer."),
+        (
+            {"type": "track", "userId": {}, "event": "Signed In", "timestamp": AT},
+            "customer_id is neither text nor a number.",
+        ),
+        (
+            {"type": "track", "userId": "C1", "event": ["x"], "timestamp": AT},
+            "The event's name is not written in snake_case.",
+        ),
+    ],
+)
+def test_a_message_of_odd_shape_is_one_dead_letter(sender, shop, odd, detail):
+    """It stops no other, and makes no customer of its own."""
+    told = send(sender, [odd, event(2)])
+    assert counts(told)[1] == 1
+    assert (told.json()["results"][0]["status"], told.json()["results"][0]["detail"]) == (
+        "quarantined",
+        detail,
+    )
+    assert len(stored(shop)) == 1
+
+
+@pytest.mark.parametrize("name", ["events", "batch"])
+def test_a_list_that_is_none_is_told_as_one(sender, shop, name):
+    """It is not an event without a customer."""
+    assert send(sender, {name: {}}).json()["detail"] == f"'{name}' is no list."
+    assert counts(send(sender, event() | {name: 7}))[1] == 1
+
+
 def test_an_idempotency_key_gives_the_same_answer_again(sender):
     """Optional: without one the second answer says ``duplicate``."""
     headers = {"Idempotency-Key": '"k1"'}

@@ -248,3 +248,19 @@ def test_without_a_model_scores_are_a_503_that_says_what_to_do(make_client, shop
     body = _assert_problem(client.get("/v1/customers/C1/score"), 503)
     assert "churnguard train" in body["hint"]
     assert _assert_problem(client.get("/v1/model"), 503)["type"] == "/docs#no-model"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/v1/webhooks", {"url": "https://a.example", "events": ["risk.raised"]}),
+        ("GET", "/v1/at-risk?segment=%00", None),
+        ("GET", "/v1/quarantine?reason=%00", None),
+        ("DELETE", "/v1/webhooks/%00", None),
+    ],
+)
+def test_what_no_store_can_hold_is_a_wrong_field(make_client, shop, new_key, method, path, body):
+    """PostgreSQL's text has no NUL: it must not come as far as that."""
+    client = make_client(shop, key=new_key("scores:read", "events:write", "webhooks:write"))
+    body = body and body | {"description": "a\x00b"}
+    assert _assert_problem(client.request(method, path, json=body), 422)["errors"]

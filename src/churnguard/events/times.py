@@ -30,6 +30,7 @@ Mask = npt.NDArray[np.bool_]
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 """An instant before this is taken for a mistake."""
 
+_LONGEST_LAG = 36_525 * DAY_US
 _LAG = re.compile(r"(\d{1,9}) ?([smhdw])")
 _LAG_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _YEAR_US = 31_556_952_000_000
@@ -75,7 +76,7 @@ def lag_us(text: str) -> int:
     Raises
     ------
     InvalidRequest
-        If it is something else.
+        If it is something else, or longer than a century.
 
     Examples
     --------
@@ -87,7 +88,10 @@ def lag_us(text: str) -> int:
         raise InvalidRequest(
             f"'{text}' is no lag.", hint="Write a number and s, m, h, d or w: 90s, 36h, 2d."
         )
-    return int(found[1]) * _LAG_SECONDS[found[2]] * 1_000_000
+    lag = int(found[1]) * _LAG_SECONDS[found[2]] * 1_000_000
+    if lag > _LONGEST_LAG:
+        raise InvalidRequest(f"'{text}' is longer than a century.", hint="Check number and unit.")
+    return lag
 
 
 def local_to_utc(local: Instants, timezone: str) -> tuple[Instants, Mask, Mask]:

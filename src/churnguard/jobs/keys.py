@@ -58,7 +58,7 @@ def create_key(
     Raises
     ------
     InvalidRequest
-        If a scope does not exist.
+        If a scope does not exist, or the name is empty.
 
     Examples
     --------
@@ -67,6 +67,8 @@ def create_key(
     >>> key.scopes, text.startswith(f"cg_live_{key.key_id}_")
     (('scores:read',), True)
     """
+    if not name.strip():
+        raise InvalidRequest("The key has no name.", hint="Say who or what will use it.")
     unknown = sorted(set(scopes or ()) - set(SCOPES))
     if unknown:
         raise InvalidRequest(

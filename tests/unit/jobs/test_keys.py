@@ -75,3 +75,8 @@ def test_an_act_without_a_name_of_its_own_is_refused(shop):
     with pytest.raises(InvalidRequest):
         record(shop, "cli:dana", "key.eaten")
     assert all(sentence.endswith(".") for sentence in ACTIONS.values())
+
+
+def test_a_key_has_a_name(shop):
+    with pytest.raises(InvalidRequest):
+        create_key(shop, " ", None)

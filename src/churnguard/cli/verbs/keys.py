@@ -30,7 +30,8 @@ def create(
         ),
     ] = None,
     days: Annotated[
-        int | None, typer.Option(min=1, help="After how many days it ends.", show_default="never")
+        int | None,
+        typer.Option(min=1, max=36_500, help="After how many days it ends.", show_default="never"),
     ] = None,
     project: Project = HERE,
     as_json: AsJson = False,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from churnguard.events.formats.items import Item
+from churnguard.events.formats.items import Item, checked
 
 REQUIRED = ("id", "source", "specversion", "type")
 _VERSION = re.compile(r"v?\d+(\.\d+)*")
@@ -52,7 +52,7 @@ def read_cloud_event(message: Any) -> Item:
         "event_id": f"{message['source']}/{message['id']}",
         "event": event_name(message["type"]),
     }
-    return Item((row,))
+    return checked(row, message) or Item((row,))
 
 
 def event_name(kind: str) -> str:

@@ -32,13 +32,31 @@ class Item(NamedTuple):
     text: Any = None
 
 
+def checked(row: dict[str, Any], message: Any) -> Item | None:
+    """Return why a row names nobody, or no event: an id that is neither text nor a number.
+
+    As text it would be an id all the same, such as ``["C1"]``, and a customer of its own.
+
+    Examples
+    --------
+    >>> checked({"customer_id": ["C1"]}, {}).broken
+    'customer_id is neither text nor a number.'
+    >>> checked({"customer_id": 17}, {}) is None
+    True
+    """
+    for name in ("customer_id", "event_id"):
+        if isinstance(row.get(name), bool | dict | list):
+            return Item(broken=f"{name} is neither text nor a number.", text=message)
+    return None
+
+
 def read_items(body: Any) -> list[Any]:
     """Return the messages of a body: one object, a list, or an object with ``events``/``batch``.
 
     Raises
     ------
     SchemaError
-        If it is none of these.
+        If it is none of these, or what should be a list is none.
 
     Examples
     --------
@@ -57,4 +75,6 @@ def read_items(body: Any) -> list[Any]:
     for name in ("events", "batch"):
         if isinstance(body.get(name), list):
             return list(body[name])
+        if name in body and not body.keys() & {"event", "type"}:
+            raise SchemaError(f"'{name}' is no list.", hint="Send the events as a list.")
     return [body]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from churnguard.events.formats.items import Item
+from churnguard.events.formats.items import Item, checked
 
 _NO_OBJECT = "The event is no JSON object."
 
@@ -21,4 +21,4 @@ def read_native(message: Any) -> Item:
     """
     if not isinstance(message, dict):
         return Item(broken=_NO_OBJECT, text=message)
-    return Item((message,))
+    return checked(message, message) or Item((message,))

@@ -15,7 +15,8 @@ from typing import Any
 import orjson
 
 from churnguard.clock import iso
-from churnguard.events.formats.items import Item
+from churnguard.events.formats.items import Item, checked
+from churnguard.events.readers.columns import text_of
 
 COLUMNS = (
     "value", "quantity", "order_id", "cart_id", "session_id", "product_id", "category", "currency",
@@ -60,18 +61,35 @@ def read_segment(message: Any) -> Item:
     properties = message.get("properties")
     if properties is not None and not isinstance(properties, dict):
         return Item(broken="The call's properties are no JSON object.", text=message)
-    return read(message, properties or {})
+    item = read(message, properties or {})
+    return (checked(item.rows[0], message) if item.rows else None) or item
 
 
-def event_name(name: Any) -> Any:
-    """Return a name in snake_case; what is no text is left to be judged.
+def is_call(message: Mapping[str, Any]) -> bool:
+    """Tell whether a message is one of Segment's: its ``type`` is a call, or its ids are theirs.
 
     Examples
     --------
-    >>> event_name("Order Completed"), event_name("signed_in")
-    ('order_completed', 'signed_in')
+    >>> is_call({"type": "track"}), is_call({"type": "trakc", "userId": "C1"})
+    (True, True)
+    >>> is_call({"event": "signed_in", "customer_id": "C1", "type": "app"})
+    False
     """
-    return _BETWEEN.sub("_", name.lower()).strip("_") if isinstance(name, str) else name
+    kind = message.get("type")
+    if isinstance(kind, str) and kind in CALLS:
+        return True
+    return kind is not None and not message.keys().isdisjoint({"userId", "anonymousId"})
+
+
+def event_name(name: Any) -> str | None:
+    """Return a name in snake_case; what is no text is left to be judged, as text.
+
+    Examples
+    --------
+    >>> event_name("Order Completed"), event_name("signed_in"), event_name(["x"])
+    ('order_completed', 'signed_in', '["x"]')
+    """
+    return _BETWEEN.sub("_", name.lower()).strip("_") if isinstance(name, str) else text_of(name)
 
 
 def occurred_at(message: Mapping[str, Any]) -> Any:
@@ -109,7 +127,7 @@ def _track(message: Mapping[str, Any], properties: Mapping[str, Any]) -> Item:
             row["quantity"] = _units(products)
     elif row["value"] is None:
         row["value"] = _results(properties) if event == "products_searched" else _worth(properties)
-    lines = LINES.get(event)
+    lines = LINES.get(event or "")
     if lines is None or not products:
         return Item((row,))
     return Item((row, *(_line(row, lines, at, one) for at, one in enumerate(products, 1))))

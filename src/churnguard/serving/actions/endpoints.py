@@ -14,6 +14,7 @@ from churnguard.serving.auth import Actor
 from churnguard.serving.idempotency import MayRepeat
 from churnguard.serving.problems import problem_responses
 from churnguard.serving.routes import SoundJsonRoute
+from churnguard.serving.storable import STORABLE
 
 router = APIRouter(tags=["actions"], route_class=SoundJsonRoute)
 
@@ -28,7 +29,13 @@ def post_outcome(
     caller: Actor,
     once: MayRepeat,
     decision_id: Annotated[
-        str, Path(description="action.decision_id of a score.", max_length=256, examples=["5e0c"])
+        str,
+        Path(
+            description="action.decision_id of a score.",
+            max_length=256,
+            pattern=STORABLE,
+            examples=["5e0c"],
+        ),
     ],
     body: OutcomeRequest,
 ) -> Response:

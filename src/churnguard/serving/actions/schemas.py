@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from churnguard.jobs.ports import Outcome
 from churnguard.jobs.record_outcome import LONGEST_NOTE
+from churnguard.serving.storable import STORABLE
 
 
 class OutcomeRequest(BaseModel):
@@ -17,7 +18,7 @@ class OutcomeRequest(BaseModel):
     )
 
     outcome: Outcome = Field(description="reopened takes the last outcome back.")
-    note: str = Field("", max_length=LONGEST_NOTE)
+    note: str = Field("", max_length=LONGEST_NOTE, pattern=STORABLE)
 
 
 class OutcomeAnswer(BaseModel):

@@ -14,6 +14,7 @@ from churnguard.serving.at_risk.bulk import BulkReads
 from churnguard.serving.at_risk.schemas import AtRiskAnswer
 from churnguard.serving.auth import Reader
 from churnguard.serving.problems import problem_responses
+from churnguard.serving.storable import STORABLE
 
 router = APIRouter(tags=["at-risk list"])
 _bulk = BulkReads()
@@ -30,8 +31,12 @@ def get_at_risk(
     *,
     band: Annotated[Literal["low", "medium", "high"] | None, Query()] = None,
     min_risk: Annotated[float | None, Query(ge=0, le=1, allow_inf_nan=False)] = None,
-    segment: Annotated[str | None, Query(max_length=64, examples=["loyal"])] = None,
-    action: Annotated[str | None, Query(max_length=64, examples=["cart_reminder"])] = None,
+    segment: Annotated[
+        str | None, Query(max_length=64, pattern=STORABLE, examples=["loyal"])
+    ] = None,
+    action: Annotated[
+        str | None, Query(max_length=64, pattern=STORABLE, examples=["cart_reminder"])
+    ] = None,
     min_value: Annotated[
         float | None, Query(description="Least expected value; money.", allow_inf_nan=False)
     ] = None,

@@ -25,6 +25,7 @@ from churnguard.serving.desk.pages import (
 )
 from churnguard.serving.desk.sessions import FLASH_COOKIE, LANGUAGE_COOKIE, SESSION_COOKIE
 from churnguard.serving.scores.schemas import CustomerId
+from churnguard.serving.storable import STORABLE
 
 router = APIRouter(include_in_schema=False)
 HOME = "/desk"
@@ -47,8 +48,8 @@ def home() -> Response:
 def get_list(  # noqa: PLR0917 - these are the filters of the form
     request: Request,
     band: Annotated[str, Query(max_length=64)] = "",
-    action: Annotated[str, Query(max_length=64)] = "",
-    segment: Annotated[str, Query(max_length=64)] = "",
+    action: Annotated[str, Query(max_length=64, pattern=STORABLE)] = "",
+    segment: Annotated[str, Query(max_length=64, pattern=STORABLE)] = "",
     outcome: Annotated[str, Query(max_length=64)] = "open",
     sort: Annotated[str, Query(max_length=64)] = "expected_gain",
     page_token: str = "",
@@ -105,10 +106,10 @@ def get_customer(
 @router.post(HOME + "/actions/{decision_id}/outcome")
 def post_outcome(  # noqa: PLR0917 - these are the fields of the form
     request: Request,
-    decision_id: Annotated[str, Path(max_length=256)],
+    decision_id: Annotated[str, Path(max_length=256, pattern=STORABLE)],
     outcome: Annotated[Outcome, Form()],
     token: Annotated[str, Form(max_length=256)] = "",
-    note: Annotated[str, Form(max_length=LONGEST_NOTE)] = "",
+    note: Annotated[str, Form(max_length=LONGEST_NOTE, pattern=STORABLE)] = "",
     back: Annotated[str, Form(max_length=4000)] = "",
 ) -> Response:
     """Report what became of an action, and go back to the list."""

@@ -19,7 +19,7 @@ from churnguard.events.formats import (
     read_native,
     read_segment,
 )
-from churnguard.events.formats.segment import CALLS
+from churnguard.events.formats.segment import is_call
 from churnguard.serving.strict_json import read_json
 
 MOST_EVENTS = 1_000
@@ -71,7 +71,7 @@ def read_body(body: bytes, headers: Mapping[str, str]) -> list[Item]:
 
 
 def _read_one(message: Any) -> Item:
-    if isinstance(message, dict) and message.get("type") in CALLS:
+    if isinstance(message, dict) and is_call(message):
         return read_segment(message)
     return read_native(message)
 

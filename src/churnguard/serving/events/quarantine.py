@@ -22,6 +22,7 @@ from churnguard.serving.events.schemas import (
 )
 from churnguard.serving.problems import problem_responses
 from churnguard.serving.routes import SoundJsonRoute
+from churnguard.serving.storable import STORABLE
 
 router = APIRouter(tags=["events"], route_class=SoundJsonRoute)
 
@@ -35,7 +36,9 @@ router = APIRouter(tags=["events"], route_class=SoundJsonRoute)
 def get_quarantine(
     caller: Sender,
     *,
-    reason: Annotated[str | None, Query(max_length=64, examples=["missing_customer"])] = None,
+    reason: Annotated[
+        str | None, Query(max_length=64, pattern=STORABLE, examples=["missing_customer"])
+    ] = None,
     page_size: Annotated[
         int, Query(description="0 or absent is 50; more than 1,000 is 1,000; negative is an error.")
     ] = 0,
@@ -58,7 +61,9 @@ def get_quarantine(
 )
 def post_replay(
     caller: Sender,
-    row_id: Annotated[str, Path(max_length=64, examples=["144103477f048c01ff4b7c7d"])],
+    row_id: Annotated[
+        str, Path(max_length=64, pattern=STORABLE, examples=["144103477f048c01ff4b7c7d"])
+    ],
     body: MendRequest,
 ) -> Json:
     """Read one row again with the fields in `payload` put in place of its own.

@@ -16,6 +16,7 @@ from churnguard.serving.auth import Caller, requires
 from churnguard.serving.idempotency import MayRepeat
 from churnguard.serving.problems import problem_responses
 from churnguard.serving.routes import SoundJsonRoute
+from churnguard.serving.storable import STORABLE
 from churnguard.serving.webhooks.schemas import (
     DeliveriesAnswer,
     RemovedAnswer,
@@ -31,7 +32,7 @@ router = APIRouter(tags=["webhooks"], route_class=SoundJsonRoute)
 
 Keeper = Annotated[Caller, Depends(requires("webhooks:write"))]
 """A caller who may keep webhook endpoints."""
-WebhookId = Annotated[str, Path(max_length=64, examples=["we_6b1f9f6e0c0c4a3b"])]
+WebhookId = Annotated[str, Path(max_length=64, pattern=STORABLE, examples=["we_6b1f9f6e0c0c4a3b"])]
 _FIND = problem_responses(401, 403, 404, 422)
 _WRITE = problem_responses(400, 401, 403, 404, 409, 413, 422)
 

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from churnguard.serving.storable import STORABLE
+
 MessageType = Literal["risk.raised", "action.suggested", "subject.erased"]
 _WEBHOOK: dict[str, JsonValue] = {
     "webhook_id": "we_6b1f9f6e0c0c4a3b",
@@ -35,7 +37,7 @@ class WebhookRequest(BaseModel):
         description="Public and https, or an address in the setting webhook_allow.",
     )
     events: list[MessageType] = Field(min_length=1, max_length=10)
-    description: str = Field("", max_length=200)
+    description: str = Field("", max_length=200, pattern=STORABLE)
 
 
 class WebhookAnswer(BaseModel):
