@@ -33,6 +33,7 @@ def test_a_person_sees_what_is_stored_and_why(officer, shop):
     told = officer.get(PATH).json()
     assert [row["customer_id"] for row in told["records"]["events"]] == ["C1"]
     assert told["purpose"]
+    assert (told["retention_days"]["customers"], told["retention_days"]["scores"]) == (None, 35)
     assert shop.audit.entries()[-1].action == "subject.accessed"
 
 

@@ -12,6 +12,7 @@ from small_model import NOW, customers_of
 from churnguard.clock import iso
 from churnguard.errors import StoreUnavailable
 from churnguard.events.customers import CUSTOMER_SCHEMA
+from churnguard.events.sorting import _sort_one_bucket as sort_in_one_call
 from churnguard.events.timeline import Timeline
 from churnguard.jobs.decisions import DecisionKeeper
 from churnguard.jobs.scoring_context import feature_rows
@@ -227,3 +228,11 @@ def test_the_same_suggestion_on_one_day_is_one_decision(real, client):
         for minute in (1, 2, 3)
     }
     assert len(ids) == 1
+
+
+def test_nothing_is_compiled_while_a_caller_waits(client, real):
+    """Loading the bundle has compiled what events sent along need: it takes half a minute."""
+    known = len(sort_in_one_call.signatures)
+    event = {"event": "order_completed", "occurred_at": "2026-10-01", "value": 10}
+    scored(client, {"customer_id": customers_of(real[0])[0], "events": [event, event]})
+    assert len(sort_in_one_call.signatures) == known

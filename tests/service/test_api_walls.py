@@ -129,7 +129,12 @@ def test_no_such_route_and_no_such_method(client):
     answer = client.request("DELETE", "/v1/model")
     _assert_problem(answer, 405)
     assert answer.headers["allow"] == "GET"
-    assert client.request("PUT", "/v1/webhooks").headers["allow"] == "GET, POST"
+    for path, methods in (
+        ("webhooks", "GET, POST"),
+        ("events", "OPTIONS, POST"),
+        ("quarantine", "GET"),
+    ):
+        assert client.request("PUT", f"/v1/{path}").headers["allow"] == methods
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from churnguard.errors import CustomerNotFound, DataError
 from churnguard.jobs.audit import record
 from churnguard.jobs.known_customer import owner_of
 from churnguard.jobs.ports import Restriction, Shop
+from churnguard.project.settings import KEPT_DAYS
 
 MOST_IDS = 100_000
 """Ids that one suppression list may hold; longer ones come in parts."""
@@ -108,7 +109,7 @@ def access_report(shop: Shop, customer_id: str, *, actor: str) -> dict[str, Any]
             "what customers did who left. Each score below names its reasons and the model."
         ),
         "model": None if entry is None else {"version": entry.version, "since": iso(entry.at)},
-        "retention_days": dict(shop.settings.retention),
+        "retention_days": {**KEPT_DAYS, **shop.settings.retention},
         "your_rights": (
             "You may ask to have this corrected, restricted or erased, and object to profiling at "
             "any time; it ends at once."

@@ -177,7 +177,8 @@ def with_stored(shop: Shop, items: Sequence[Sent]) -> Timeline:
     sent = pa.concat_tables([item.events for item in items if item.events is not None])
     new = pc.invert(pc.is_in(sent["event_id"], stored["event_id"]))
     events = pa.concat_tables([stored, _once(sent.filter(new))]).unify_dictionaries()
-    return Timeline.from_arrow(events)
+    # In one piece, like the golden events: the compiled loops know no other yet.
+    return Timeline.from_arrow(events.combine_chunks())
 
 
 def rounds(items: Sequence[Sent]) -> list[list[int]]:

@@ -7,7 +7,7 @@ inside (status 500 and above) is logged, never told.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
@@ -18,7 +18,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match
 
 from churnguard import errors
 from churnguard.serving.auth import NotAuthenticated, ScopeMissing, TooManyTries
@@ -265,7 +265,8 @@ def install(app: FastAPI) -> None:
     async def handle(request: Request, error: Exception) -> Response:
         problem = problem_of(error)
         if problem.status == HTTPStatus.METHOD_NOT_ALLOWED:
-            problem = replace(problem, headers={"Allow": _methods(request)})
+            allow = _methods(request, problem.headers.get("Allow", ""))
+            problem = replace(problem, headers={"Allow": allow})
         if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR and problem.slug not in _TOLD:
             log_error(error, request.scope.get("churnguard.request_id"))
         return answer(request, problem)
@@ -274,11 +275,20 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, handle)
 
 
-def _methods(request: Request) -> str:
+def _methods(request: Request, named: str) -> str:
     """Return every method that a path takes; the framework names those of one route only."""
-    routes = (one for one in request.app.routes if one.matches(request.scope)[0] != Match.NONE)
-    methods = (getattr(one, "methods", None) or () for one in routes)
-    return ", ".join(sorted(set().union(*methods)))
+    methods = {name.strip() for name in named.split(",")}
+    for route in _routes(request.app.routes):
+        if route.matches(request.scope)[0] != Match.NONE:
+            methods |= set(getattr(route, "methods", None) or ())
+    return ", ".join(sorted(methods - {""}))
+
+
+def _routes(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
+    """Return all routes, those of routers within routers too."""
+    for route in routes:
+        inner = getattr(route, "original_router", None)
+        yield from [route] if inner is None else _routes(inner.routes)
 
 
 def _add_refusals(openapi: Mapping[str, Any]) -> None:

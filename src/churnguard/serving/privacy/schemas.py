@@ -40,7 +40,7 @@ class SubjectAnswer(BaseModel):
     purpose: str
     logic: str
     model: dict[str, Any] | None
-    retention_days: dict[str, int]
+    retention_days: dict[str, int | None] = Field(description="By kind; null is for ever.")
     your_rights: str
     records: dict[str, list[Any]] = Field(
         description="By kind: events, scores with their reasons, decisions, who was told, ..."
