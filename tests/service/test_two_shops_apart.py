@@ -23,6 +23,8 @@ NEEDED = {
     "POST /v1/identities": "events:write",
     "GET /v1/customers/{customer_id}/score": "scores:read",
     "GET /v1/customers/{customer_id}/history": "scores:read",
+    "GET /v1/customers/{customer_id}/timeline": "customers:read",
+    "GET /v1/customers/{customer_id}": "customers:read",
     "POST /v1/scores": "scores:read",
     "GET /v1/at-risk": "scores:read",
     "GET /v1/model": "scores:read",

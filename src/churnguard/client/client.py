@@ -150,6 +150,16 @@ class Client:
         for page in self._pages(path, {"page_size": page_size}):
             yield from (ScoreChange(one) for one in page["changes"])
 
+    def profile(self, customer_id: str) -> Mapping[str, Any]:
+        """Return what the customer book says of a customer, and how much the log holds."""
+        return self._ask("GET", f"/v1/customers/{_quoted(customer_id)}")
+
+    def timeline(self, customer_id: str, *, page_size: int = 200) -> Iterator[Mapping[str, Any]]:
+        """Iterate a customer's events, the newest first."""
+        path = f"/v1/customers/{_quoted(customer_id)}/timeline"
+        for page in self._pages(path, {"page_size": page_size}):
+            yield from page["events"]
+
     def send_events(
         self, events: Iterable[Mapping[str, Any]], *, batch_size: int = MOST_EVENTS
     ) -> SentEvents:

@@ -12,7 +12,7 @@ from churnguard.jobs.ports import ApiKey, Shop
 SCOPES: Mapping[str, str] = {
     "events:write": "send events",
     "scores:read": "read scores with their reasons, the at-risk list, reports and the model card",
-    "customers:read": "read one customer's profile, timeline and score changes",
+    "customers:read": "read one customer's profile and timeline",
     "actions:write": "report what became of suggested actions",
     "webhooks:write": "see, make and remove webhook endpoints, and send messages again",
     "metrics:read": "read the service's metrics",

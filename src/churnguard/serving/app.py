@@ -13,6 +13,7 @@ from churnguard.project.settings import Settings
 from churnguard.serving import (
     actions,
     at_risk,
+    customers,
     events,
     health,
     history,
@@ -43,7 +44,10 @@ Send an API key as `Authorization: Bearer cg_live_...`. Errors are `application/
 (RFC 9457). Instants are ISO 8601; a time without a zone is read in the shop's own.
 """
 
-ROOMS = (*(events, scores, history, at_risk, actions, webhooks, privacy, model, health, reference),)
+ROOMS = (
+    *(events, scores, history, customers, at_risk, actions, webhooks, privacy, model, health),
+    reference,
+)
 """Every room of the API; where one path begins like another, the longer stands first."""
 
 

@@ -8,12 +8,14 @@ the framework's own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from json import JSONDecodeError
 from typing import Any
 
 from fastapi import Request
+from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -30,7 +32,10 @@ _WORKERS = Workers()
 
 
 class SoundJsonRoute(APIRoute):
-    """A route whose body must be strict JSON: no NaN, no endless nesting, UTF-8 only."""
+    """A route that takes what it knows: parameters it has, once each, and a body of strict JSON.
+
+    A parameter that is passed over in silence would be one that its sender relies on.
+    """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
@@ -46,10 +51,13 @@ class SoundJsonRoute(APIRoute):
         """Return the handler that looks at the key, then reads the body with orjson."""
         handler, gate = super().get_route_handler(), self.gate
         takes_json = self.body_field is not None
+        known = None if self.methods == {"OPTIONS"} else frozenset(_parameters(self.dependant))
 
         async def sound(request: Request) -> Response:
             if gate is not None:
                 await gate.admit(request)
+            if known is not None:
+                _refuse_unknown(request, known)
             if takes_json:
                 _demand_json(request)
             return await handler(_SoundRequest(request.scope, request.receive))
@@ -119,6 +127,25 @@ class _SoundRequest(Request):
         except SchemaError as error:
             # The one error that the framework takes for a body's own fault.
             raise JSONDecodeError(error.message, "", 0) from None
+
+
+def _parameters(dependant: Dependant) -> Iterator[str]:
+    """Yield the names of all parameters of the query."""
+    for field in dependant.query_params:
+        yield field.alias
+    for one in dependant.dependencies:
+        yield from _parameters(one)
+
+
+def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
+    """Refuse parameters that are not known, or stand there twice."""
+    said = [name for name, _ in request.query_params.multi_items()]
+    wrong = {name: "There is no such parameter." for name in said if name not in known}
+    wrong |= {name: "It is said twice." for name in said if name in known and said.count(name) > 1}
+    if wrong:
+        raise RequestValidationError(
+            [{"type": "extra", "loc": ("query", name), "msg": why} for name, why in wrong.items()]
+        )
 
 
 def _kind(request: Request) -> str:

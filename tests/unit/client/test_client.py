@@ -172,6 +172,14 @@ class TestAgainstTheApp:
         assert [one.index for one in sent.results] == list(range(25))
         assert client.send_events(events).duplicates == 25
 
+    def test_a_customer_s_own_events_are_told_page_by_page(self):
+        client = fake_service()
+        event = {"customer_id": "C/1", "event": "signed_in", "occurred_at": "2026-11-20T08:00:00Z"}
+        client.send_events([event | {"event_id": f"e{n}"} for n in range(5)])
+        told = [one["event_id"] for one in client.timeline("C/1", page_size=2)]
+        assert told == ["e4", "e3", "e2", "e1", "e0"]
+        assert client.profile("C/1")["events"] == {"signed_in": 5}
+
     def test_wrong_fields_are_named(self):
         with pytest.raises(WrongRequest) as caught:
             list(fake_service().at_risk(band="purple"))

@@ -40,7 +40,7 @@ _WRITE = problem_responses(400, 401, 403, 404, 409, 413, 422)
 @router.get(
     "/v1/webhooks",
     response_model=WebhooksAnswer,
-    responses=problem_responses(401, 403),
+    responses=problem_responses(401, 403, 422),
     summary="List the webhook endpoints",
 )
 def get_webhooks(caller: Keeper) -> Json:
