@@ -24,6 +24,7 @@ ACTIONS: Mapping[str, str] = {
     "subject.erased": "A person was erased.",
     "customers.merged": "Ids were merged into the customers to whom they belong.",
     "suppression.imported": "A list of people not to be profiled was taken in.",
+    "suppression.lifted": "Such a list was taken back.",
     "retention.applied": "What had reached its term was deleted.",
     "history.exported": "The event history was exported for other tools.",
     "backup.made": "A backup was made.",

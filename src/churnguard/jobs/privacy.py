@@ -80,6 +80,37 @@ def suppress(shop: Shop, file: Path, *, actor: str) -> dict[str, int]:
     return {"rows": len(ids), "objected": changed, "known": len(ids) - changed}
 
 
+def lift_suppression(shop: Shop, file: Path, *, actor: str) -> dict[str, int]:
+    """Take a suppression list back, one that was the wrong file, say.
+
+    Parameters
+    ----------
+    file : Path
+        The list, under the name that it had when it was taken in.
+
+    Returns
+    -------
+    dict
+        ``rows``, ``lifted``, and ``kept``: those who do not object, or did so otherwise.
+
+    Raises
+    ------
+    DataError
+        As :func:`suppress` does; nothing is changed.
+    """
+    ids = _ids_of(file)
+    with shop.audit.together():
+        owners = shop.events.owners(ids)
+        ids = list(dict.fromkeys(owners.get(name, name) for name in ids))
+        lifted = 0
+        for name, held in shop.privacy.restrictions(ids).items():
+            if held.objected_at is not None and held.source == file.name:
+                still = Restriction(None, held.restricted_at, held.source)
+                lifted += shop.privacy.restrict([name], still)
+        record(shop, actor, "suppression.lifted", rows=len(ids), lifted=lifted)
+    return {"rows": len(ids), "lifted": lifted, "kept": len(ids) - lifted}
+
+
 def access_report(shop: Shop, customer_id: str, *, actor: str) -> dict[str, Any]:
     """Return everything that is known of a person, and what is done with it, JSON-ready.
 

@@ -199,6 +199,18 @@ def test_a_simulation_made_in_a_project_suits_it(run, garden: Path):
     assert taken["accepted"] == taken["rows"] > 0
 
 
+def test_a_list_that_was_the_wrong_file_is_taken_back(run, garden: Path):
+    """Only what it brought: who objected by another list still does."""
+    Path("crm.csv").write_text("C1\nC2\n", encoding="utf-8")
+    Path("scores.csv").write_text("customer_id,risk\nC2,0.4\nC3,0.9\n", encoding="utf-8")
+    assert run("suppress", "crm.csv", "--json").json["objected"] == 2
+    assert run("suppress", "scores.csv", "--json").json == {"rows": 2, "objected": 1, "known": 1}
+    undone = run("suppress", "scores.csv", "--undo", "--json").json
+    assert undone == {"rows": 2, "lifted": 1, "kept": 1}
+    assert run("suppress", "crm.csv", "--json").json == {"rows": 2, "objected": 0, "known": 2}
+    assert run("suppress", "scores.csv", "--json").json["objected"] == 1
+
+
 def test_a_reader_who_has_enough_ends_the_command_in_silence():
     """As ``| head`` does: no traceback, and an exit code that says the answer was not read."""
     words = [sys.executable, "-m", "churnguard.cli", "config", "--no-such-option", "--json"]
