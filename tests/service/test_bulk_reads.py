@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from churnguard.jobs import at_risk as listing
+from churnguard.jobs import pages as listing
 from churnguard.serving.at_risk import bulk
 
 

@@ -13,11 +13,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from churnguard.errors import InvalidRequest
+from churnguard.jobs.pages import NotHandedOut, page_size_of
 from churnguard.jobs.ports import AtRiskQuery, ScoreRun, Shop
 from churnguard.scoring.score import Score
 
-DEFAULT_PAGE = 50
-LARGEST_PAGE = 1000
 _RESTART = "Ask for the first page again, without page_token."
 
 
@@ -71,21 +70,13 @@ def at_risk(shop: Shop, query: AtRiskQuery, *, page_token: str = "") -> AtRiskPa
     (['C1', 'C2'], '')
     """
     run = shop.scores.latest_run()
-    size = _page_size(query.page_size)
+    size = page_size_of(query.page_size)
     filters = _digest(query, run)
     after = _read_token(page_token, filters) if page_token else None
     # One more than asked for tells whether there is another page.
     found, total = shop.scores.at_risk(replace(query, page_size=size + 1, after=after))
     token = _write_token(found[size - 1], query.sort, filters) if len(found) > size else ""
     return AtRiskPage(tuple(found[:size]), total, token, run)
-
-
-def _page_size(asked: int) -> int:
-    if asked < 0:
-        raise InvalidRequest(
-            "page_size must not be negative.", hint=f"Ask for 1 to {LARGEST_PAGE}, or leave it out."
-        )
-    return min(asked, LARGEST_PAGE) or DEFAULT_PAGE
 
 
 def _digest(query: AtRiskQuery, run: ScoreRun | None) -> str:
@@ -107,7 +98,7 @@ def _read_token(token: str, filters: str) -> tuple[float, str]:
         bound, key, customer_id = json.loads(base64.urlsafe_b64decode(padded))
         after = (float(key), str(customer_id))
     except (ValueError, TypeError, RecursionError):
-        raise InvalidRequest("page_token is not one that was handed out.", hint=_RESTART) from None
+        raise NotHandedOut from None
     if bound != filters:
         raise InvalidRequest(
             "page_token belongs to other filters, or the list has been renewed since.",

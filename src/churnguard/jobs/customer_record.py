@@ -10,10 +10,9 @@ from typing import Any
 
 import orjson
 
-from churnguard.errors import InvalidRequest
 from churnguard.jobs.known_customer import known_customer
+from churnguard.jobs.pages import NotHandedOut, paged
 from churnguard.jobs.ports import Shop
-from churnguard.jobs.webhooks import paged
 
 
 @dataclass(frozen=True)
@@ -93,10 +92,7 @@ def customer_timeline(
     customer_id = known_customer(shop, customer_id)
     found = _events_of(shop, customer_id)
     if upto is not None and not 0 < upto <= len(found):
-        raise InvalidRequest(
-            "page_token is not one that was handed out.",
-            hint="Ask for the first page again, without page_token.",
-        )
+        raise NotHandedOut
     end = len(found) if upto is None else upto
     begin = max(0, end - size)
     page = (_told(event) for event in reversed(found[begin:end]))

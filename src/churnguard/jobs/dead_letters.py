@@ -12,10 +12,10 @@ import orjson
 
 from churnguard.errors import InvalidRequest, RowNotFound, SchemaError
 from churnguard.events.validation import REASONS
+from churnguard.jobs.pages import NotHandedOut, page_size_of
 from churnguard.jobs.ports import QuarantinedRow, Shop
 from churnguard.jobs.quarantine import readable, replay
 
-USUAL_PAGE, LARGEST_PAGE = 50, 1_000
 _RESTART = "Ask for the first page again, without page_token."
 
 
@@ -65,9 +65,7 @@ def quarantine_page(
     >>> quarantine_page(fake_shop()).next_page_token
     ''
     """
-    if page_size < 0:
-        raise InvalidRequest("page_size is negative.", hint="Leave it out for pages of 50.")
-    size = min(page_size or USUAL_PAGE, LARGEST_PAGE)
+    size = page_size_of(page_size)
     after = _read_token(page_token, reason) if page_token else 0
     found = shop.events.quarantined(reason=reason, limit=size + 1, after=after)
     token = _write_token(found[size - 1], reason) if len(found) > size else ""
@@ -131,7 +129,7 @@ def _read_token(token: str, reason: str | None) -> int:
         padded = token.encode("ascii") + b"=" * (-len(token) % 4)
         place, asked = orjson.loads(base64.urlsafe_b64decode(padded))
     except (ValueError, TypeError, binascii.Error):
-        raise InvalidRequest("page_token is not one that was handed out.", hint=_RESTART) from None
+        raise NotHandedOut from None
     if asked != reason or type(place) is not int:
         raise InvalidRequest("page_token belongs to another reason.", hint=_RESTART)
     return place

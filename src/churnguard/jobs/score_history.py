@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from churnguard.jobs.known_customer import known_customer
+from churnguard.jobs.pages import paged
 from churnguard.jobs.ports import ScoreChange, Shop, Standing
-from churnguard.jobs.webhooks import paged
 
 _MOST_FROZEN = 100
 

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from churnguard.errors import EndpointNotFound, InvalidRequest
 from churnguard.jobs.audit import record
 from churnguard.jobs.messages import MESSAGE_TYPES
+from churnguard.jobs.pages import paged
 from churnguard.jobs.ports import Delivery, DeliveryState, Endpoint, Shop
 from churnguard.jobs.webhook_signature import webhook_secret
 from churnguard.project.layout import Layout
 from churnguard.project.secrets import service_key
 
 MOST_ENDPOINTS = 20
-DEFAULT_PAGE = 50
-LARGEST_PAGE = 1000
 
 
 def add_webhook(
@@ -160,33 +159,6 @@ def deliveries(
     found = shop.outbox.deliveries(endpoint_id, state=state, limit=size + 1, before=before)
     more = len(found) > size
     return DeliveryPage(tuple(found[:size]), str(found[size - 1].number) if more else "")
-
-
-def paged(page_size: int, page_token: str) -> tuple[int, int | None]:
-    """Return size and last number seen, of a list that is paged by its rows' numbers.
-
-    Raises
-    ------
-    InvalidRequest
-        If the page size is negative or the token is not one that was handed out.
-
-    Examples
-    --------
-    >>> paged(0, ""), paged(5000, "17")
-    ((50, None), (1000, 17))
-    """
-    if page_size < 0:
-        raise InvalidRequest(
-            "page_size must not be negative.", hint=f"Ask for 1 to {LARGEST_PAGE}, or leave it out."
-        )
-    # A bigint has at most 19 digits.
-    if page_token and not (page_token.isascii() and page_token.isdigit() and len(page_token) < 19):
-        raise InvalidRequest(
-            "page_token is not one that was handed out.",
-            hint="Ask for the first page again, without page_token.",
-        )
-    size = min(page_size, LARGEST_PAGE) or DEFAULT_PAGE
-    return size, int(page_token) if page_token else None
 
 
 def _found(endpoint: Endpoint | None) -> Endpoint:

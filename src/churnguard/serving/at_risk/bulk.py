@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import time
 
-from churnguard.jobs.at_risk import LARGEST_PAGE, AtRiskPage
+from churnguard.jobs.at_risk import AtRiskPage
 from churnguard.jobs.audit import record
+from churnguard.jobs.pages import LARGEST_PAGE
 from churnguard.serving.auth import Caller, ScopeMissing
 
 SCOPE = "scores:export"

@@ -13,6 +13,7 @@ from churnguard.serving.answers import Json
 from churnguard.serving.at_risk.bulk import BulkReads
 from churnguard.serving.at_risk.schemas import AtRiskAnswer
 from churnguard.serving.auth import Reader
+from churnguard.serving.pages import PageSize
 from churnguard.serving.problems import problem_responses
 from churnguard.serving.storable import STORABLE
 
@@ -49,9 +50,7 @@ def get_at_risk(
         Query(description="Whether an outcome has been reported for the suggested action."),
     ] = "open",
     sort: Annotated[Literal["expected_gain", "risk"], Query()] = "expected_gain",
-    page_size: Annotated[
-        int, Query(description="0 or absent is 50; more than 1,000 is 1,000; negative is an error.")
-    ] = 0,
+    page_size: PageSize = 0,
     page_token: Annotated[
         str,
         Query(description="next_page_token of the page before; filters must stay equal."),

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path
 
 from churnguard.clock import iso
 from churnguard.jobs.customer_record import customer_profile, customer_timeline
 from churnguard.serving.answers import Json
 from churnguard.serving.auth import Caller, requires
 from churnguard.serving.customers.schemas import ProfileAnswer, TimelineAnswer
+from churnguard.serving.pages import PageSize, PageToken
 from churnguard.serving.problems import problem_responses
 from churnguard.serving.routes import SoundJsonRoute
 from churnguard.serving.scores.schemas import CustomerId
@@ -34,12 +35,8 @@ def get_timeline(
     caller: _Reader,
     customer_id: _Id,
     *,
-    page_size: Annotated[
-        int, Query(description="0 or absent is 50; more than 1,000 is 1,000; negative is an error.")
-    ] = 0,
-    page_token: Annotated[
-        str, Query(max_length=100, description="next_page_token of the page before.")
-    ] = "",
+    page_size: PageSize = 0,
+    page_token: PageToken = "",
 ) -> Json:
     """List all events of the log, the newest first, as they were taken in."""
     page = customer_timeline(

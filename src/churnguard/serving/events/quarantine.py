@@ -20,6 +20,7 @@ from churnguard.serving.events.schemas import (
     QuarantineAnswer,
     ReplayAnswer,
 )
+from churnguard.serving.pages import PageSize
 from churnguard.serving.problems import problem_responses
 from churnguard.serving.routes import SoundJsonRoute
 from churnguard.serving.storable import STORABLE
@@ -39,9 +40,7 @@ def get_quarantine(
     reason: Annotated[
         str | None, Query(max_length=64, pattern=STORABLE, examples=["missing_customer"])
     ] = None,
-    page_size: Annotated[
-        int, Query(description="0 or absent is 50; more than 1,000 is 1,000; negative is an error.")
-    ] = 0,
+    page_size: PageSize = 0,
     page_token: Annotated[
         str, Query(description="next_page_token of the page before; reason must stay equal.")
     ] = "",

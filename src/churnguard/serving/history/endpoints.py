@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path
 
 from churnguard.clock import iso
 from churnguard.jobs.ports import ScoreChange, Standing
@@ -14,6 +14,7 @@ from churnguard.jobs.score_history import score_history
 from churnguard.serving.answers import Json
 from churnguard.serving.auth import Reader
 from churnguard.serving.history.schemas import HistoryAnswer
+from churnguard.serving.pages import PageSize, PageToken
 from churnguard.serving.problems import problem_responses
 from churnguard.serving.routes import SoundJsonRoute
 from churnguard.serving.scores.schemas import CustomerId
@@ -32,12 +33,8 @@ def get_history(
     caller: Reader,
     customer_id: Annotated[CustomerId, Path(description="The shop's own id.", examples=["C123"])],
     *,
-    page_size: Annotated[
-        int, Query(description="0 or absent is 50; more than 1,000 is 1,000; negative is an error.")
-    ] = 0,
-    page_token: Annotated[
-        str, Query(max_length=100, description="next_page_token of the page before.")
-    ] = "",
+    page_size: PageSize = 0,
+    page_token: PageToken = "",
 ) -> Json:
     """List every move of the score, split into behaviour, time passing, late data and the model.
 

@@ -14,6 +14,7 @@ from churnguard.jobs.ports import Delivery, Endpoint
 from churnguard.serving.answers import Json
 from churnguard.serving.auth import Caller, requires
 from churnguard.serving.idempotency import MayRepeat
+from churnguard.serving.pages import PageSize, PageToken
 from churnguard.serving.problems import problem_responses
 from churnguard.serving.routes import SoundJsonRoute
 from churnguard.serving.storable import STORABLE
@@ -140,12 +141,8 @@ def get_deliveries(
     webhook_id: WebhookId,
     *,
     state: Annotated[Literal["waiting", "delivered", "failed", "cancelled"] | None, Query()] = None,
-    page_size: Annotated[
-        int, Query(description="0 or absent is 50; more than 1,000 is 1,000; negative is an error.")
-    ] = 0,
-    page_token: Annotated[
-        str, Query(max_length=100, description="next_page_token of the page before.")
-    ] = "",
+    page_size: PageSize = 0,
+    page_token: PageToken = "",
 ) -> Json:
     """List deliveries, the newest first."""
     page = webhooks.deliveries(
