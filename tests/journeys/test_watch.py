@@ -30,6 +30,12 @@ def copy(trained, tmp_path: Path) -> Shop:
     return churnguard.open_shop(tmp_path / "shop", clock=trained.shop.clock, environ={})
 
 
+def two_days_on(shop: Shop) -> Shop:
+    """The same shop, two days later."""
+    later = shop.clock() + 2 * DAY
+    return replace(shop, clock=lambda: later)
+
+
 class InCents:
     """The shop's events with the money of everything in cents."""
 
@@ -82,14 +88,14 @@ def test_what_was_expected_is_held_against_the_truth_once_it_is_known(copy: Shop
 def test_retraining_says_why_and_does_nothing_twice_on_a_day(copy: Shop) -> None:
     """Without a reason nothing is trained; with one the challenger meets the gate, once a day."""
     assert retrain(copy).did == "nothing"  # the champion knows today already
-    later = copy.clock() + 2 * DAY
-    young = retrain(copy, schedule_days=30, as_of=later)
+    copy = two_days_on(copy)
+    young = retrain(copy, schedule_days=30)
     assert (young.did, young.version) == ("nothing", None)
     assert "2 days old" in young.why
-    due = retrain(copy, schedule_days=2, as_of=later, recipe="quick", approved_by="Dana")
+    due = retrain(copy, schedule_days=2, recipe="quick", approved_by="Dana")
     assert due.did == "promoted", due.gate
     assert copy.ledger.champion().version == due.version == "2"
-    again = retrain(copy, schedule_days=2, as_of=later, recipe="quick", approved_by="Dana")
+    again = retrain(copy, schedule_days=2, recipe="quick", approved_by="Dana")
     assert again.did == "nothing"
     assert "already" in again.why
     assert len(copy.registry().versions()) == 2
@@ -98,7 +104,7 @@ def test_retraining_says_why_and_does_nothing_twice_on_a_day(copy: Shop) -> None
 def test_a_challenger_that_nobody_answers_for_is_refused_and_the_champion_stays(copy: Shop) -> None:
     """Two cutoffs are few, so that the gate asks for a name; that is said."""
     champion = copy.ledger.champion()
-    done = retrain(copy, as_of=copy.clock() + 2 * DAY, recipe="quick")
+    done = retrain(two_days_on(copy), recipe="quick")
     assert (done.did, done.version) == ("refused", "2")
     assert done.gate
     assert copy.ledger.champion() == champion
