@@ -23,12 +23,18 @@ def posies(rows):
     return rows.events("order_completed").count(30)
 '''
 
-LOAD = """
-import sys
-from pathlib import Path
-from churnguard.jobs.known_bundle import load_known_bundle
-from churnguard.project.layout import Layout
-print(load_known_bundle(Layout(Path(sys.argv[1])), Path(sys.argv[2])).catalogue.names[-1])
+PROMOTE = """
+import shutil, sys
+from dataclasses import replace
+import churnguard
+from churnguard.jobs.promote import keep_bundle
+
+class Registry:
+    def fetch_bundle(self, version, target):
+        return shutil.copytree(sys.argv[2], target)
+
+shop = replace(churnguard.open_shop(sys.argv[1], environ={}), registry=Registry)
+print(keep_bundle(shop, "1").catalogue.names[-1])
 """
 
 
@@ -41,6 +47,6 @@ def test_a_fresh_process_finds_the_shop_s_own_signal(tmp_path: Path) -> None:
     catalogue = Catalogue((*Catalogue.of(FAMILIES).signals, *own))
     model = make_model(1, names=catalogue.names)
     folder = make_bundle(shop, 1, model=model, catalogue=catalogue)
-    words = [sys.executable, "-c", LOAD, str(shop.root), str(folder)]
+    words = [sys.executable, "-c", PROMOTE, str(shop.root), str(folder)]
     ended = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
     assert ended.stdout.strip() == "posies", ended.stderr
