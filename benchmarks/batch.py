@@ -137,7 +137,8 @@ class CopiedLog:
 
     def data_through(self, before: datetime | None = None) -> datetime | None:
         """Return the newest event's instant."""
-        return self._base.data_through(before)
+        newest: datetime | None = self._base.data_through(before)
+        return newest
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._base, name)

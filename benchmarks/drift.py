@@ -91,7 +91,8 @@ def measure(customers: int, shops: int) -> dict[str, Any]:
     """Watch several quiet shops of one size, then break them."""
     quiet: dict[str, int] = {}
     seen: dict[str, list[float]] = {}
-    looked, weeks, names = 0, 0, {}
+    names: dict[str, int] = {}
+    looked = weeks = 0
     for seed in range(shops):
         shop = prepare(customers, seed=100 + seed)
         for as_of in watch_days():

@@ -64,9 +64,9 @@ def serve_and_ask(root: Path) -> dict[str, Any]:
     ids = scored_customers(root)
     begin = time.perf_counter()
     words = [sys.executable, "-m", "churnguard.cli", "serve", "--port", "0", "--project", str(root)]
-    quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
-    with subprocess.Popen(words, **quiet) as server:
-        line = next(line for line in server.stdout if "http://" in line)
+    piped, dropped = subprocess.PIPE, subprocess.DEVNULL
+    with subprocess.Popen(words, stdout=piped, stderr=dropped, text=True) as server:
+        line = next(line for line in server.stdout or () if "http://" in line)
         url = "http://" + line.split("http://")[1].split("/")[0]
         fetch(f"{url}/livez", key)
         started = time.perf_counter() - begin

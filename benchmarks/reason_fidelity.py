@@ -23,7 +23,8 @@ from churnguard.scoring.peers import medians, usual_customer
 from churnguard.scoring.reasons import ReasonWriter
 from churnguard.training.fit import fit
 from churnguard.training.recipe import Recipe, read_recipe
-from quality import DATASETS, ROOT, take_lesson
+from quality_shops.rows import shop_lesson
+from quality_shops.shops import DATASETS, ROOT
 
 
 def main() -> None:
@@ -32,7 +33,7 @@ def main() -> None:
     recipe = read_recipe(asked.recipe)
     with tempfile.TemporaryDirectory() as folder:
         root = asked.keep or Path(folder) / "shop"
-        lesson = take_lesson(asked.dataset, DATASETS[asked.dataset], recipe, root)
+        lesson = shop_lesson(asked.dataset, DATASETS[asked.dataset], recipe, root)
     cutoffs = lesson.plan.judge[-asked.cutoffs :]
     found = [measured(lesson, recipe, cutoff, threads=asked.threads) for cutoff in cutoffs]
     if asked.json:

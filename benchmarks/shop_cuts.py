@@ -7,10 +7,11 @@ events of the cut alone. Both shops are told by the signals of orders alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -36,7 +37,7 @@ from quality_shops.shops import DATASETS
 
 FAMILIES = ("orders", "rhythm", "tenure", "lifetime", "calendar", "baskets", "products", "returns")
 HORIZON_DAYS, LOOK_BACK_DAYS, TIMEZONE = 90, 365, "UTC"
-LIVELY = {"pace": 1.6, "leaving": 0.5}
+LIVELY: Mapping[str, Any] = {"pace": 1.6, "leaving": 0.5}
 """A simulated shop of which about half of those eligible churn in 90 days."""
 
 

@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -75,7 +76,22 @@ def simulated_orders(customers: int, seed: int) -> Orders:
 
 def gaps(orders: Orders) -> NDArray[np.float64]:
     """Return days between one customer's orders."""
-    return np.diff(orders.day)[np.diff(orders.customer) == 0]
+    return np.asarray(np.diff(orders.day)[np.diff(orders.customer) == 0])
+
+
+def orders_each(orders: Orders) -> NDArray[np.int64]:
+    """Return how many orders each customer placed."""
+    return np.unique(orders.customer, return_counts=True)[1]
+
+
+def distributions(orders: Orders) -> dict[str, NDArray[Any]]:
+    """Return the three samples whose distributions are compared."""
+    between = gaps(orders)
+    return {
+        "orders per customer": orders_each(orders),
+        "gap in days": between[between >= 1],
+        "order value": orders.value,
+    }
 
 
 def churn(orders: Orders, cutoff: float) -> tuple[float, float]:
@@ -89,15 +105,10 @@ def churn(orders: Orders, cutoff: float) -> tuple[float, float]:
 
 def measures(orders: Orders) -> dict[str, float]:
     """Return every number that is compared, by name."""
-    _, counts = np.unique(orders.customer, return_counts=True)
-    between = gaps(orders)
+    counts, between = orders_each(orders), gaps(orders)
     found = {"one-time buyers": float((counts == 1).mean()), "orders per customer": counts.mean()}
     found |= {"gaps within a day": float((between < 1).mean())}
-    for name, values in (
-        ("orders per customer", counts),
-        ("gap in days", between[between >= 1]),
-        ("order value", orders.value),
-    ):
+    for name, values in distributions(orders).items():
         found |= {f"{name}, {q:.0%}": float(np.quantile(values, q)) for q in QUANTILES}
     for cutoff in CUTOFFS:
         day = (datetime.fromisoformat(cutoff).replace(tzinfo=UTC) - FIRST_DAY).days
@@ -107,13 +118,11 @@ def measures(orders: Orders) -> dict[str, float]:
 
 def distances(real: Orders, simulated: Orders) -> dict[str, float]:
     """Return Kolmogorov-Smirnov distances of the three distributions."""
-    counts = [np.unique(orders.customer, return_counts=True)[1] for orders in (real, simulated)]
-    pairs = {
-        "orders per customer": counts,
-        "gap in days": [found[found >= 1] for found in map(gaps, (real, simulated))],
-        "order value": [real.value, simulated.value],
+    ours = distributions(simulated)
+    return {
+        name: float(ks_2samp(values, ours[name]).statistic)
+        for name, values in distributions(real).items()
     }
-    return {name: float(ks_2samp(*pair).statistic) for name, pair in pairs.items()}
 
 
 def main() -> int:

@@ -23,7 +23,8 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -133,24 +134,28 @@ def summary(cuts: list[dict[str, Any]]) -> dict[str, Any]:
     if not whole:
         return told
     for name in ("customers", "width", "abstained"):
-        told[name] = _mean(whole, lambda cutoff, name=name: cutoff[name]).mean()
+        told[name] = _mean(whole, itemgetter(name)).mean()
     kinds = ("auto", *SIMPLER)
     for name in ("log_loss", "auc"):
         told[name] = {
-            kind: float(np.nanmean(_mean(whole, lambda c, n=name, k=kind: c[n][k])))
-            for kind in kinds
+            kind: float(np.nanmean(_mean(whole, partial(_figure, name, kind)))) for kind in kinds
         }
     told["against"] = {kind: _paired(whole, kind) for kind in SIMPLER}
     weighed = sorted({kind for one in whole for c in one["cutoffs"] for kind in c["weights"]})
-    told["weights"] = {
-        kind: float(_mean(whole, lambda c, k=kind: c["weights"].get(k, 0.0)).mean())
-        for kind in weighed
-    }
+    told["weights"] = {kind: float(_mean(whole, partial(_weight, kind)).mean()) for kind in weighed}
     return told
 
 
 def _mean(cuts: list[dict[str, Any]], read: Callable[[dict[str, Any]], float]) -> np.ndarray:
     return np.array([np.mean([read(cutoff) for cutoff in one["cutoffs"]]) for one in cuts])
+
+
+def _figure(name: str, kind: str, cutoff: Mapping[str, Any]) -> float:
+    return float(cutoff[name][kind])
+
+
+def _weight(kind: str, cutoff: Mapping[str, Any]) -> float:
+    return float(cutoff["weights"].get(kind, 0.0))
 
 
 def _paired(cuts: list[dict[str, Any]], kind: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +30,7 @@ from churnguard.bootstrap import open_shop
 from churnguard.clock import DAY_US, from_us
 from churnguard.events.schema import EVENT_SCHEMA
 from churnguard.jobs.champion import load_champion
-from churnguard.jobs.ports import Shop
+from churnguard.jobs.ports import EventStore, Shop
 from churnguard.jobs.snapshots import read_history, snapshot_rows
 from churnguard.jobs.train import TrainingReport, train
 from churnguard.project.template import create_project
@@ -140,7 +140,7 @@ def make_shop(root: Path, customers: int, cutoffs: int) -> Shop:
         events = made_up_events(each * EVENTS_EACH, each, first=each * bucket)
         pq.write_table(canonical(events), file, compression="zstd")
     shop = open_shop(root, clock=lambda: from_us(DAYS * DAY_US), environ={})
-    return replace(shop, events=Buckets(files, shop.events.customers()))
+    return replace(shop, events=cast(EventStore, Buckets(files, shop.events.customers())))
 
 
 def canonical(events: pa.Table) -> pa.Table:
@@ -161,7 +161,7 @@ def one_row(shop: Shop) -> dict[str, float]:
     assert entry is not None
     bundle = load_champion(shop, entry).bundle
     first = Buckets([shop.root / "00.parquet"], shop.events.customers())
-    small = replace(shop, events=first)
+    small = replace(shop, events=cast(EventStore, first))
     history = read_history(small, known_before=shop.clock(), progress=lambda *_: None)
     rows, _ = snapshot_rows(
         history.timelines[0],

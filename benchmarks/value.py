@@ -12,6 +12,7 @@ import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,8 @@ from churnguard.training.dataset import Dataset
 from churnguard.training.fit import fit
 from churnguard.training.recipe import Recipe, read_recipe
 from churnguard.training.value import value_figures
-from quality import DATASETS, ROOT, take_lesson
+from quality_shops.rows import shop_lesson
+from quality_shops.shops import DATASETS, ROOT
 
 Floats = NDArray[np.float64]
 SHOWN = ("mae", "rmse", "rank_correlation", "total", "calibration", "top_tenth")
@@ -38,7 +40,7 @@ def main() -> None:
     recipe = read_recipe(asked.recipe)
     with tempfile.TemporaryDirectory() as folder:
         root = asked.keep or Path(folder) / "shop"
-        lesson = take_lesson(asked.dataset, DATASETS[asked.dataset], recipe, root)
+        lesson = shop_lesson(asked.dataset, DATASETS[asked.dataset], recipe, root)
     found = {
         "horizon": _compared(lesson, recipe, lesson.plan.judge, lesson.dataset.horizon_days),
         "year": _compared(lesson, None, _a_year_ago(lesson), YEAR),
@@ -48,8 +50,8 @@ def main() -> None:
         return
     for span, by_name in found.items():
         print(f"\n| {span} | " + " | ".join(SHOWN) + " |\n|---|" + "---:|" * len(SHOWN))
-        for name, one in by_name.items():
-            means = [np.mean([cutoff[key] for cutoff in one.values()]) for key in SHOWN]
+        for name, cutoffs in by_name.items():
+            means = [np.mean([figures[key] for figures in cutoffs.values()]) for key in SHOWN]
             print(f"| {name} | " + " | ".join(f"{mean:.3f}" for mean in means) + " |")
 
 
@@ -61,8 +63,8 @@ def _a_year_ago(lesson: Lesson) -> tuple[int, ...]:
 
 def _compared(
     lesson: Lesson, recipe: Recipe | None, cutoffs: tuple[int, ...], days: int
-) -> dict[str, dict[str, object]]:
-    found: dict[str, dict[str, object]] = {}
+) -> dict[str, dict[str, dict[str, Any]]]:
+    found: dict[str, dict[str, dict[str, Any]]] = {}
     for cutoff in cutoffs:
         rows = lesson.dataset.take(lesson.dataset.cutoffs == cutoff)
         came = _net_spend(lesson.history.timelines, rows, cutoff, days)

@@ -54,4 +54,4 @@ def _unlike(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np
     unknown = np.isnan(left) != np.isnan(right)
     with np.errstate(invalid="ignore"):
         apart = np.abs(left - right) > RELATIVE * np.maximum(np.abs(left), np.abs(right))
-    return unknown | apart
+    return np.asarray(unknown | apart)

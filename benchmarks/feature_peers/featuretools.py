@@ -112,5 +112,5 @@ def _window(entities: Any, at: pd.DataFrame, days: int) -> pd.DataFrame:
         n_jobs=1,
     )
     found: pd.DataFrame = matrix.set_axis(list(wanted), axis=1)
-    empty = [name for name in found if not name.startswith(("mean", "median"))]
+    empty = [name for name in found if not str(name).startswith(("mean", "median"))]
     return found.fillna(dict.fromkeys(empty, 0.0))

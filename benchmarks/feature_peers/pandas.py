@@ -101,8 +101,8 @@ def _searched(
         part = _at(cut, cutoff)
         with np.errstate(invalid="ignore"):
             part["days_since_first_order"] = np.where(there, (cutoff - first) / _DAY, np.nan)
-        newest = np.where(there, ahead + cut["orders", 0] - 1, 0)
-        part["last_order_value"] = np.where(there, prices[newest], np.nan)
+        last = np.where(there, ahead + cut["orders", 0] - 1, 0)
+        part["last_order_value"] = np.where(there, prices[last], np.nan)
         parts.append(part)
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
@@ -128,7 +128,7 @@ def _at(cut: dict[tuple[str, int], NDArray[Any]], cutoff: int) -> dict[str, Floa
     """Return one cutoff's columns from what there was before each of its bounds."""
 
     def over(name: str, days: int, until: int = 0) -> Floats:
-        return (cut[name, until] - cut[name, days]).astype(np.float64)
+        return np.asarray(cut[name, until] - cut[name, days], np.float64)
 
     def ratio(above: Floats, below: Floats) -> Floats:
         with np.errstate(divide="ignore", invalid="ignore"):

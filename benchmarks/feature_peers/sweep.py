@@ -23,13 +23,15 @@ def sweep(options: argparse.Namespace, work: Path) -> dict[str, Any]:
     It ends soon after ``--budget``: a peer that took longer than ``--limit`` is not tried with more
     cutoffs of the same events, and once the budget is spent only our side is run.
     """
-    runs, unlike = [], {}
+    runs: list[dict[str, Any]] = []
+    unlike: dict[str, Any] = {}
     began, limit = time.perf_counter(), options.limit or _LIMIT
     for events in _numbers(options.sweep_events):
         chosen = argparse.Namespace(
             **(vars(options) | {"events": events, "customers": max(events // 50, 1)})
         )
-        table, skipped = write_events(chosen, work / "events.arrow"), {}
+        table = write_events(chosen, work / "events.arrow")
+        skipped: dict[str, str] = {}
         for cutoffs in _numbers(options.sweep_cutoffs):
             if time.perf_counter() - began > options.budget:
                 skipped |= dict.fromkeys(_peers(options), "not run")
@@ -43,7 +45,11 @@ def sweep(options: argparse.Namespace, work: Path) -> dict[str, Any]:
             runs.append({"events": events, "cutoffs": cutoffs, "seconds": seconds, "failed": told})
             if found["differences"]:
                 unlike[f"{events} events, {cutoffs} cutoffs"] = found["differences"]
-    answer = {"runs": runs, "one_more_cutoff": one_more(runs), "differences": unlike}
+    answer: dict[str, Any] = {
+        "runs": runs,
+        "one_more_cutoff": one_more(runs),
+        "differences": unlike,
+    }
     answer["took_s"] = round(time.perf_counter() - began)
     if options.out:
         _write(answer, Path(options.out))
@@ -91,8 +97,8 @@ def as_text(answer: dict[str, Any]) -> str:
         lines.append(f"| {run['events']:,} | {run['cutoffs']} | {cells} | {ratio} |")
     lines.append("\nOne more cutoff, as a share of the first:\n")
     for side, shares in answer["one_more_cutoff"].items():
-        told = ", ".join(f"{share:.1%} at {int(n):,} events" for n, share in shares.items())
-        lines.append(f"- {side}: {told}")
+        each = ", ".join(f"{share:.1%} at {int(n):,} events" for n, share in shares.items())
+        lines.append(f"- {side}: {each}")
     lines.append(f"\nDifferent numbers: {answer['differences'] or 'none'}")
     lines.append(f"\nTook {answer['took_s']} s.")
     return "\n".join(lines)

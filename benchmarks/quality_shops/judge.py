@@ -90,7 +90,7 @@ def verdict_of(compared: Sequence[Comparison], metric: str) -> str:
     return "best" if len(ahead) == len(found) else "even"
 
 
-def average(answers: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+def average(answers: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
     """Return each model's figures, meaned over the datasets on which all of them were judged."""
     everywhere = [
         name for name in answers[0]["mean"] if all(name in answer["mean"] for answer in answers)

@@ -91,7 +91,7 @@ def _in_short(answers: Sequence[Answer]) -> str:
         )
     means = [
         f"| {model} | " + " | ".join(f"{mean[name]:.3f}" for name in FIGURES) + " |"
-        for model, mean in average(list(answers)).items()
+        for model, mean in average(answers).items()
     ]
     return "\n".join(
         [
@@ -110,8 +110,8 @@ def _in_short(answers: Sequence[Answer]) -> str:
 
 
 def _best_peer(answer: Answer) -> str:
-    peers = {name: mean for name, mean in answer["mean"].items() if name != OURS}
-    return min(peers, key=lambda name: float(peers[name]["log_loss"]))
+    means: Mapping[str, Mapping[str, float]] = answer["mean"]
+    return min(means.keys() - {OURS}, key=lambda name: means[name]["log_loss"])
 
 
 def _dataset(answer: Answer) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +55,7 @@ def kept_peers(rows: Rows, file: Path | None) -> Mapping[str, Baseline]:
     if file is None:
         return peers
     if not file.is_file():
-        np.savez_compressed(file, **_all_risks(rows, peers))
+        np.savez_compressed(file, **cast("dict[str, Any]", _all_risks(rows, peers)))
     with np.load(file, allow_pickle=False) as kept:
         return {name: _at_cutoff(rows.dataset, kept[name]) for name in peers if name in kept}
 
@@ -94,6 +95,6 @@ def _looked_up(rows: Rows, name: str) -> Baseline:
 
 def _at_cutoff(dataset: Dataset, risks: Floats) -> Baseline:
     def peer(known: Dataset, judged: Dataset) -> Floats:  # noqa: ARG001
-        return risks[dataset.cutoffs == judged.cutoffs[0]]
+        return np.asarray(risks[dataset.cutoffs == judged.cutoffs[0]])
 
     return peer

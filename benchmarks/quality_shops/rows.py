@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +70,7 @@ class Rows:
             y=data.y,
             customer_ids=data.customer_ids,
             cutoffs=data.cutoffs,
-            **self.lifetime,
+            **cast("dict[str, Any]", self.lifetime),
         )
 
 
@@ -101,7 +102,9 @@ def shop_rows(name: str, shop: Shop, recipe: Recipe, *, keep: Path | None) -> Ro
     if file is not None and file.is_file():
         return load_rows(file)
     with tempfile.TemporaryDirectory() as folder:
-        rows = _built(name, shop, recipe, Path(folder) / "shop")
+        lesson = shop_lesson(name, shop, recipe, Path(folder) / "shop")
+        lifetime = {model: _risks(lesson, model) for model in LIFETIME}
+    rows = Rows(lesson.dataset, lesson.plan.judge, lifetime)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         rows.save(file)
@@ -114,24 +117,38 @@ def stepped(recipe: Recipe, shop: Shop) -> Recipe:
     return replace(recipe, cutoffs=steps)
 
 
-def _built(name: str, shop: Shop, recipe: Recipe, root: Path) -> Rows:
-    create_project(root, name=name)
+def shop_lesson(name: str, shop: Shop, recipe: Recipe, root: Path) -> Lesson:
+    """Take a dataset's files into a project of its own, and build the rows of every cutoff.
+
+    Parameters
+    ----------
+    name : str
+        The dataset's folder.
+    shop : Shop
+        How it is read and judged.
+    recipe : Recipe
+        Which cutoffs, but for the steps, which are the shop's.
+    root : Path
+        The project's folder; where there is one already, its events are used again.
+    """
+    fresh = not root.exists()
+    if fresh:
+        create_project(root, name=name)
     opened = open_shop(
         root,
         environ={},
         horizon_days=shop.horizon_days,
         look_back_days=shop.look_back_days,
     )
-    ingest(opened, shop.paths(name), mapping=shop.mapping(name))
-    lesson = prepare_lesson(
+    if fresh:
+        ingest(opened, shop.paths(name), mapping=shop.mapping(name))
+    return prepare_lesson(
         opened,
         load_catalogue(Layout(root)),
         stepped(recipe, shop),
         until=shop.until,
         progress=_say,
     )
-    lifetime = {model: _risks(lesson, model) for model in LIFETIME}
-    return Rows(lesson.dataset, lesson.plan.judge, lifetime)
 
 
 def _risks(lesson: Lesson, model: str) -> Floats:
