@@ -128,11 +128,11 @@ def test_no_such_route_and_no_such_method(client):
     assert _assert_problem(client.get("/v1/nothing"), 404)["type"] == "/docs#no-such-route"
     answer = client.request("DELETE", "/v1/model")
     _assert_problem(answer, 405)
-    assert answer.headers["allow"] == "GET"
+    assert answer.headers["allow"] == "GET, HEAD"
     for path, methods in (
-        ("webhooks", "GET, POST"),
+        ("webhooks", "GET, HEAD, POST"),
         ("events", "OPTIONS, POST"),
-        ("quarantine", "GET"),
+        ("quarantine", "GET, HEAD"),
     ):
         assert client.request("PUT", f"/v1/{path}").headers["allow"] == methods
 

@@ -29,6 +29,7 @@ from churnguard.serving.auth import KeyRing
 from churnguard.serving.desk import mount_desk
 from churnguard.serving.door import Champion, Door, Scorer
 from churnguard.serving.events.bodies import MOST_BYTES
+from churnguard.serving.head import HeadAsGet
 from churnguard.serving.headers import SecurityHeaders
 from churnguard.serving.limits import LARGEST_BODY, LOOPBACK, BodyLimit, KnownHosts
 from churnguard.serving.metrics import CountedScorer, Metrics
@@ -118,6 +119,7 @@ def create_app(
     problems.install(app)
     hosts = allowed_hosts or (LOOPBACK if open_desk else ("*",))
     # The last one added is the outermost.
+    app.add_middleware(HeadAsGet)
     app.add_middleware(BodyLimit, largest=largest_body, larger={"/v1/events": MOST_BYTES})
     app.add_middleware(SlowClients)
     app.add_middleware(KnownHosts, hosts=hosts)

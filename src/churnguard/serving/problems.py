@@ -281,6 +281,8 @@ def _methods(request: Request, named: str) -> str:
     for route in _routes(request.app.routes):
         if route.matches(request.scope)[0] != Match.NONE:
             methods |= set(getattr(route, "methods", None) or ())
+    if "GET" in methods:
+        methods.add("HEAD")
     return ", ".join(sorted(methods - {""}))
 
 

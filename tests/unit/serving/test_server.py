@@ -31,6 +31,24 @@ def test_an_answer_leaves_at_once(tmp_path):
         connection.close()
 
 
+def test_head_is_get_without_its_body(tmp_path):
+    """Monitors of uptime ask HEAD; the connection goes on with the next answer."""
+    create_project(tmp_path / "shop")
+    server = Server(open_shop(tmp_path / "shop", environ={}), host="127.0.0.1", port=0)
+    with server.in_background() as url:
+        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+        told = {}
+        for method in ("HEAD", "GET"):
+            connection.request(method, "/livez")
+            with connection.getresponse() as answer:
+                told[method] = answer.status, answer.headers["Content-Length"], answer.read()
+        assert told["HEAD"] == (*told["GET"][:2], b"")
+        connection.request("HEAD", "/v1/model")
+        with connection.getresponse() as answer:
+            assert (answer.status, answer.read()) == (401, b"")
+        connection.close()
+
+
 def test_few_threads_answer():
     """The loop that answers has as many threads as are worth their turns."""
 
