@@ -246,6 +246,10 @@ class Timeline:
         made: _Made = self._made[name]
         return made
 
+    def view(self) -> Timeline:
+        """Return the same events without what is kept with them, to be kept with them itself."""
+        return Timeline(self.customer_ids, self._tracks, self._columns)
+
     def read(self, name: str, rows: Ints) -> NDArray[Any]:
         """Return a column of some rows of the table that was given; see :meth:`Track.read`."""
         return self._columns.read(name, rows)

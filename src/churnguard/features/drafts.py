@@ -7,7 +7,6 @@ and one of a shop's, is listened to on a customer without events: what it asks i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -21,6 +20,7 @@ from churnguard.features.signal import Signal
 from churnguard.features.tracks import PreparedTrack, Tracks
 
 _Made = TypeVar("_Made")
+_NO_ROWS = np.zeros(0, np.int32), np.zeros(0, np.int64)
 _OURS = "churnguard.features.families."
 
 
@@ -63,7 +63,6 @@ def heard_of(signals: Iterable[Signal]) -> Mapping[Path, Mapping[Question, None]
 class _Draft:
     """A row of which nothing is known yet; it has no population: what is fitted is no formula."""
 
-    answers: Mapping[Path, Mapping[Question, Any]] = MappingProxyType({})
     cutoffs = Formula("cutoff")
     season = tuple(Formula("season", place) for place in range(4))
 
@@ -71,7 +70,7 @@ class _Draft:
         return make(self)
 
     def events(self, name: str) -> EventRows:
-        return _DraftEvents(cast("Rows", self), (name,), _nowhere)
+        return _DraftEvents((name,), _nowhere, *_NO_ROWS, answers={})
 
 
 class _DraftEvents(EventRows):

@@ -8,7 +8,7 @@ a row, NaN where there is nothing to say.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -81,7 +81,7 @@ class Rows:
         self.following = customers + np.int32(1)
         self.population = population
         self.shape = customers.shape
-        self.answers: Answers = {} if answers is None else answers
+        self._answers: Answers = {} if answers is None else answers
         self._tracks = tracks
         self._events: dict[str, EventRows] = {}
         self._back: dict[float, Ints] = {}
@@ -111,7 +111,10 @@ class Rows:
     def events(self, name: str) -> EventRows:
         """Return one kind of event as the rows see it; ``cart_abandoned`` is derived."""
         if name not in self._events:
-            self._events[name] = EventRows(self, (name,), lambda: self._tracks.track(name))
+            find = partial(self._tracks.track, name)
+            self._events[name] = EventRows(
+                (name,), find, self.customers, self.cutoffs, answers=self._answers
+            )
         return self._events[name]
 
 
@@ -120,16 +123,27 @@ class EventRows:
 
     Windows are given by ``days`` (how far back they begin), ``until`` (how far back they end; 0 is
     the cutoff) or ``after`` (an instant a row, not included; from :meth:`last_at`).
+
+    It does not know what keeps it, the rows or the events it is narrowed from: a cycle would hold
+    all events in memory until the collector of garbage comes by.
     """
 
-    def __init__(self, rows: Rows, path: Path, find: Callable[[], PreparedTrack]) -> None:
-        self._rows = rows
+    def __init__(
+        self,
+        path: Path,
+        find: Callable[[], PreparedTrack],
+        customers: Codes,
+        cutoffs: Ints,
+        *,
+        answers: Answers,
+    ) -> None:
         self._path = path
         self._find = find
-        self._answers = rows.answers.get(path, _NOTHING)
+        self._rows = customers, cutoffs
+        self._all_answers = answers
+        self._answers = answers.get(path, _NOTHING)
         self._narrower: dict[object, EventRows] = {}
-        self._gaps: dict[object, Gaps] = {}
-        self._since: dict[int, Floats] = {}
+        self._asked: dict[Question, Any] = {}
 
     def where(self, column: str, equals: float | str) -> EventRows:
         """Return only the events whose column holds a number or a word."""
@@ -201,12 +215,10 @@ class EventRows:
 
     def gaps(self, days: float | None = None) -> Gaps:
         """Return the gaps between neighbouring events of the window."""
-        if days not in self._gaps:
-            self._gaps[days] = Gaps(
-                lambda: cast("Three", self._ask(("gap_moments", "", days, 0.0, 0))),
-                lambda: cast("Three", self._ask(("gap_ranks", "", days, 0.0, 0))),
-            )
-        return self._gaps[days]
+        return Gaps(
+            lambda: self._ask_once(("gap_moments", "", days, 0.0, 0)),
+            lambda: self._ask_once(("gap_ranks", "", days, 0.0, 0)),
+        )
 
     def last(self, column: str, nth: int = 1) -> Floats:
         """Return the number of the newest event (``nth=2``: the one before it)."""
@@ -222,9 +234,8 @@ class EventRows:
 
     def since_last(self, nth: int = 1) -> Floats:
         """Return days from the newest event (``nth=2``: the one before it) to the cutoff."""
-        if nth not in self._since:
-            self._since[nth] = self._ask(("since_last", "", None, 0.0, nth))
-        return self._since[nth]
+        since: Floats = self._ask_once(("since_last", "", None, 0.0, nth))
+        return since
 
     def since_first(self) -> Floats:
         """Return days from the first event to the cutoff."""
@@ -236,6 +247,11 @@ class EventRows:
             answer = getattr(self._windows, question[0])(*question[1:])
         return answer
 
+    def _ask_once(self, question: Question) -> Any:
+        if question not in self._asked:
+            self._asked[question] = self._ask(question)
+        return self._asked[question]
+
     def _ask_after(self, name: str, column: str, after: Ints) -> Floats:
         answer: Floats = getattr(self._windows, name)(column, after)
         return answer
@@ -246,14 +262,14 @@ class EventRows:
 
     @cached_property
     def _windows(self) -> Windows:
-        rows = self._rows
-        return Windows(self._find(), rows.customers, rows.cutoffs)
+        return Windows(self._find(), *self._rows)
 
     def _narrow(self, *step: *Step) -> EventRows:
         found = self._narrower.get(step)
         if found is None:
+            find = partial(_narrowed, self._find, step)
             path = (*self._path, step)
-            found = type(self)(self._rows, path, lambda: self._find().narrowed(*step))
+            found = type(self)(path, find, *self._rows, answers=self._all_answers)
             self._narrower[step] = found
         return found
 
@@ -268,32 +284,32 @@ class Gaps:
     """
 
     def __init__(self, moments: Callable[[], Three], ranks: Callable[[], Three]) -> None:
-        self._find_moments = moments
-        self._find_ranks = ranks
+        self._moments = moments
+        self._ranks = ranks
 
     def count(self) -> Floats:
         """Return the number of gaps."""
-        return self._moments[0]
+        return self._moments()[0]
 
     def mean(self) -> Floats:
         """Return the mean gap."""
-        return self._moments[1]
+        return self._moments()[1]
 
     def sd(self) -> Floats:
         """Return the standard deviation (n - 1)."""
-        return self._moments[2]
+        return self._moments()[2]
 
     def median(self) -> Floats:
         """Return the median gap."""
-        return self._ranks[0]
+        return self._ranks()[0]
 
     def spread(self) -> Floats:
         """Return the median distance of the gaps from their median."""
-        return self._ranks[1]
+        return self._ranks()[1]
 
     def longest(self) -> Floats:
         """Return the longest gap."""
-        return self._ranks[2]
+        return self._ranks()[2]
 
     def robust_z(self, silence: Floats) -> Floats:
         """Return a silence less the median gap, in robust standard deviations of at least a day.
@@ -303,13 +319,9 @@ class Gaps:
         """
         return (silence - self.median()) / np.maximum(_NORMAL * self.spread(), 1.0)
 
-    @cached_property
-    def _moments(self) -> Three:
-        return self._find_moments()
 
-    @cached_property
-    def _ranks(self) -> Three:
-        return self._find_ranks()
+def _narrowed(find: Callable[[], PreparedTrack], step: Step) -> PreparedTrack:
+    return find().narrowed(*step)
 
 
 def ratio(above: NDArray[Any], below: NDArray[Any]) -> Floats:

@@ -6,7 +6,7 @@ All of it is made when a signal first asks for it, and then shared by signals an
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -53,13 +53,13 @@ class PreparedTrack:
     ) -> None:
         self.offsets = offsets
         self.occurred = occurred
-        self._read = read
+        self._read = cache(read)
         self._code = code
         self._made: dict[tuple[object, ...], Any] = {}
 
     def column(self, name: str) -> NDArray[Any]:
         """Return a column: int64 numbers (``MISSING``) or int32 codes (-1)."""
-        return self._once(("column", name), lambda: self._read(name))
+        return self._read(name)
 
     def sums(self, name: str) -> Ints:
         """Return prefix sums of a column of numbers; what is missing adds nothing."""
@@ -113,10 +113,11 @@ class PreparedTrack:
 
     def _kept(self, mask: NDArray[np.bool_]) -> PreparedTrack:
         places, offsets = kernel.kept(mask, self.offsets)
+        read = self._read  # and not this track, which keeps the new one: no cycle
         return PreparedTrack(
             offsets,
             self.occurred[places],
-            read=lambda name: self.column(name)[places],
+            read=lambda name: read(name)[places],
             code=self._code,
         )
 
@@ -152,7 +153,9 @@ class Tracks:
     @classmethod
     def of(cls, timeline: Timeline) -> Tracks:
         """Return the tracks of a timeline; those of one customer are kept with it."""
-        return timeline.once("tracks", cls) if len(timeline.customer_ids) == 1 else cls(timeline)
+        if len(timeline.customer_ids) != 1:
+            return cls(timeline)
+        return timeline.once("tracks", lambda kept: cls(kept.view()))
 
     def once(self, key: object, make: Callable[[], _Made]) -> _Made:
         """Return what is made from these tracks when first asked for, and kept with them."""

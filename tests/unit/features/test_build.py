@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +17,7 @@ from churnguard.errors import SchemaError
 from churnguard.events.timeline import Timeline
 from churnguard.features import build
 from churnguard.features.catalogue import Catalogue
+from churnguard.features.specimen import CUTOFFS, POPULATION, specimen_events
 
 INSTANT = pa.timestamp("us", tz="UTC")
 
@@ -47,6 +50,28 @@ def test_rows_come_as_a_matrix_and_as_a_table():
     assert table["customer_id"].to_pylist() == ["1", "0"]
     assert table["logins_30d"].to_pylist() == [3.0, 1.0]
     assert table["order_value_last"].null_count == 2
+
+
+@pytest.mark.parametrize("whose", ["everybody", "one customer"])
+def test_events_leave_memory_with_the_last_who_needs_them(whose):
+    """No cycle keeps them until garbage is collected: a night's buckets would add up."""
+    timeline = Timeline.from_arrow(specimen_events())
+    if whose == "one customer":
+        timeline = timeline.part(0, 1)
+    customers = np.arange(len(timeline.customer_ids), dtype=np.int32)
+    cutoffs = np.full(len(customers), CUTOFFS[-1])
+    gc.collect()
+    gc.disable()
+    try:
+        build.build_features(timeline, Catalogue.of(), customers, cutoffs, population=POPULATION)
+        left = weakref.ref(timeline)
+        tracks = [weakref.ref(timeline.track(event)) for event in timeline.events]
+        del timeline
+        assert left() is None
+        assert tracks
+        assert not any(track() for track in tracks)
+    finally:
+        gc.enable()
 
 
 def test_blocks_do_not_show(monkeypatch):
