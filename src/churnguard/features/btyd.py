@@ -158,18 +158,27 @@ class BgNbd:
         Returns
         -------
         ndarray of float64
-            Fader, Hardie, Lee (2005), eq. 10; for MBG/NBD the same with ``b + 1``.
+            Fader, Hardie, Lee (2005), eq. 10; for MBG/NBD the same with ``b + 1``. Its series is
+            taken by Euler's transformation (DLMF 15.8.1): as printed, the two factors that are
+            taken from 1 leave nothing but rounding of a customer with a hundred orders.
+
+        Examples
+        --------
+        >>> daily = BgNbd(r=0.072, alpha=1.07, a=0.122, b=1.203)
+        >>> round(float(daily.expected_orders(518, 612, 612, 90)), 2)
+        75.39
         """
         x, recent, old = _rows(frequency, recency, age)
         ahead = np.asarray(horizon, dtype=np.float64)
         at_one = np.abs(self.a - 1.0) <= 1e-6  # a removable singularity
         a = np.where(at_one, 1.0 + 1e-6, self.a)
-        b = self.b + self._shift
-        none = special.expm1(-(self.r + x) * special.log1p(ahead / (self.alpha + old))) + 1.0
+        stays = a + self.b + self._shift + x - 1.0
+        longer = special.log1p(ahead / (self.alpha + old))
+        factor = special.expm1((1.0 - a) * longer) + 1.0
         series = special.hyp2f1(
-            self.r + x, b + x, a + b + x - 1.0, ahead / (self.alpha + old + ahead)
+            stays - self.r - x, a - 1.0, stays, ahead / (self.alpha + old + ahead)
         )
-        expected = (a + b + x - 1.0) / (a - 1.0) * (1.0 - none * series)
+        expected = stays / (a - 1.0) * (1.0 - factor * series)
         stay = self.p_alive(x, recent, old) if alive is None else alive
         return np.asarray(expected * stay)
 

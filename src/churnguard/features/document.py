@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from churnguard.features.catalogue import Catalogue, known_families
+from churnguard.features.catalogue import Catalogue, Definition, known_families
 from churnguard.features.signal import Signal
 
 _RISK = {1: "rises", -1: "falls", 0: "either"}
@@ -35,10 +37,17 @@ def signals_page() -> str:
     """
     catalogue = Catalogue.of()
     parts = [_HEAD, f"There are {len(catalogue)} signals in {len(known_families())} families.\n"]
-    for family in known_families():
+    for family, definitions in known_families().items():
         signals = [found for found in catalogue.signals if found.family == family]
-        parts.append(f"## {family}\n\n{_table(signals)}\n\n{_sentences(signals)}")
+        about = f"## {family}\n\n{_rules(definitions)}"
+        parts.append(f"{about}\n\n{_table(signals)}\n\n{_sentences(signals)}")
     return "\n".join(parts)
+
+
+def _rules(definitions: Sequence[Definition]) -> str:
+    """Return what the family's file says holds for all of its signals."""
+    file = sys.modules[definitions[0].pattern.compute.__module__]
+    return (inspect.getdoc(file) or "").replace("``", "`")
 
 
 def _table(signals: list[Signal]) -> str:

@@ -119,6 +119,28 @@ def test_forecasts_are_right_on_average(truth):
     assert abs(expected.mean() - later.mean()) < 4 * later.std() / np.sqrt(len(later))
 
 
+@pytest.mark.parametrize("kind", [BgNbd, MbgNbd])
+@pytest.mark.parametrize(
+    ("x", "recent", "age"), [(2, 30.0, 80.0), (74, 101.0, 102.0), (518, 612.0, 612.0)]
+)
+def test_orders_of_a_daily_customer_are_foreseen_as_exactly_as_those_of_a_rare_one(
+    kind, x, recent, age
+):
+    """Expected orders are those of every chance to leave, weighed by how likely it is.
+
+    A living customer with rate l and chance p to leave orders (1 - exp(-l p t)) / p times.
+    """
+    model, horizon = kind(r=0.07, alpha=1.07, a=0.12, b=1.2), 90.0
+    stays = model.b + x + (kind is MbgNbd)
+    logs = np.linspace(-300.0, -1e-6, 300_001)
+    leaves = np.exp(logs)
+    weight = np.exp(model.a * logs + (stays - 1.0) * np.log1p(-leaves))
+    faster = np.log1p(leaves * horizon / (model.alpha + age))
+    orders = -np.expm1(-(model.r + x) * faster) / leaves
+    exact = model.p_alive(x, recent, age) * (weight @ orders) / weight.sum()
+    assert float(model.expected_orders(x, recent, age, horizon)) == pytest.approx(exact, rel=1e-8)
+
+
 def test_expected_orders_pass_smoothly_through_a_equal_to_one():
     """The formula's removable singularity at a = 1 is not felt."""
     near = [float(BgNbd(0.5, 30, a, 2).expected_orders(3, 50, 80, 90)) for a in (0.999, 1.0, 1.001)]

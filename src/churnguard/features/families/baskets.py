@@ -1,4 +1,7 @@
-"""Baskets: whether what the customer buys at a time is shrinking: value, units, variety."""
+"""Baskets: whether what the customer buys at a time is shrinking: value, units, variety.
+
+Money is told by ``order_completed``; items and products by the lines, ``product_ordered``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""Carts: what was put into a cart and left there; ``churnguard.features.carts`` has the rule."""
+"""Carts: what was put into a cart and left there.
+
+A cart is all that goes under one ``cart_id`` (without ids a customer has one cart). It ends with
+the customer's next order, or when 24 hours have passed since something was last put into it, and is
+abandoned in the second case if something is still in it. That is known, and counts, from the end of
+the 24 hours on; whatever is put into it later begins another cart. Its value is that of what was
+put into it, less that of what was taken out.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Lifetime: "buy till you die" models fitted over all customers; see ``churnguard.features.btyd``.
+"""Lifetime: "buy till you die" models fitted over all customers.
+
+Frequency, recency and age are in days and of visits: orders less than a day after the start of a
+visit belong to it. A row takes the fit of the shop-local first of its cutoff's month, made from
+what was known then; there is none, and nothing to say, while fewer than 20 customers have ordered,
+or fewer than 10 of them twice.
 
 BG/NBD calls every one-time buyer alive (Fader, Hardie: "Computing P(alive) using the BG/NBD model",
 2008); MBG/NBD does not (Batislam, Denizel, Filiztekin 2007). Both are told to the model; what a
@@ -43,6 +48,7 @@ def bgnbd_churn_risk(rows: Rows) -> Floats:
 
 
 @signal(
+    version=2,
     unit=NUMBER,
     direction=-1,
     needs=_NEEDS,
@@ -73,6 +79,7 @@ def mbgnbd_churn_risk(rows: Rows) -> Floats:
 
 
 @signal(
+    version=2,
     unit=NUMBER,
     direction=-1,
     needs=_NEEDS,
@@ -119,6 +126,7 @@ def expected_order_value(rows: Rows) -> Floats:
 
 
 @signal(
+    version=2,
     unit=MONEY,
     direction=-1,
     needs=_NEEDS,

@@ -1,7 +1,6 @@
 """Service: open requests, and what the customer said when asked.
 
-A request counts as open while more have been opened than closed. Surveys keep their own scale;
-their ``kind`` is nps, csat or ces.
+Surveys keep their own scale; their ``kind`` is nps, csat or ces.
 """
 
 from __future__ import annotations
