@@ -8,6 +8,7 @@ the columns emptied that the shop leaves empty, does it still tell customers apa
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -15,8 +16,10 @@ import pyarrow.compute as pc
 
 from churnguard.events.schema import EVENT_SCHEMA
 from churnguard.events.timeline import MISSING, MONEY_COLUMNS, WORD_COLUMNS, Timeline
+from churnguard.features.btyd import MIN_CUSTOMERS, MIN_REPEAT_BUYERS
 from churnguard.features.build import build_features
 from churnguard.features.catalogue import Catalogue
+from churnguard.features.population import PARAMETERS, Population
 from churnguard.features.signal import Signal
 from churnguard.features.specimen import CUTOFFS, POPULATION, specimen_events
 
@@ -74,6 +77,32 @@ def carried_with(
     return carried, left_out
 
 
+def empty_without_fit(catalogue: Catalogue, population: Population) -> dict[str, str]:
+    """Return why signals that stand on fits over all customers are empty, where none was made.
+
+    Returns
+    -------
+    dict of str to str
+        One sentence for each family of which signals have no fit at any cutoff.
+    """
+    missing = np.isnan(population.parameters).all(axis=0)
+    if not missing.any():
+        return {}
+    events = specimen_events()
+    unfitted = replace(POPULATION, parameters=np.where(missing, np.nan, POPULATION.parameters))
+    mute = _mute(catalogue, events) ^ _mute(catalogue, events, unfitted)
+    found = {}
+    for family in dict.fromkeys(one.family for one in catalogue.signals if one.name in mute):
+        mine = [one.name for one in catalogue.signals if one.family == family]
+        empty = sum(name in mute for name in mine)
+        share = "All signals" if empty == len(mine) else f"{empty} of {len(mine)} signals"
+        found[family] = (
+            f"{share} of '{family}' are empty: they want {MIN_CUSTOMERS} customers who had ordered "
+            f"by the first of the cutoff's month, {MIN_REPEAT_BUYERS} of them twice."
+        )
+    return found
+
+
 def _reasons(
     lost: Sequence[Signal], counts: Mapping[str, int], mute: Mapping[str, tuple[Column, ...]]
 ) -> list[str]:
@@ -127,8 +156,8 @@ def mute_without(catalogue: Catalogue, empty: set[Column]) -> dict[str, tuple[Co
     if not relevant:
         return {}
     events = specimen_events(needed)
-    mute = _mute(catalogue, events) ^ _mute(catalogue, _emptied(events, relevant))
-    alone = {column: _mute(catalogue, _emptied(events, {column})) for column in sorted(relevant)}
+    mute = _mute(catalogue, events) ^ _mute_without(catalogue, events, relevant)
+    alone = {column: _mute_without(catalogue, events, {column}) for column in sorted(relevant)}
     return {
         found.name: _blamed(found, relevant, alone)
         for found in catalogue.signals
@@ -144,7 +173,16 @@ def _blamed(
     return single or own
 
 
-def _mute(catalogue: Catalogue, events: pa.Table) -> set[str]:
+def _mute_without(catalogue: Catalogue, events: pa.Table, columns: set[Column]) -> set[str]:
+    """Return the signals that are mute where columns are empty, and nothing is fitted to them."""
+    parameters = POPULATION.parameters.copy()
+    if ("order_completed", "value") in columns:
+        parameters[:, [name.startswith("gamma_") for name in PARAMETERS]] = np.nan
+    unfitted = replace(POPULATION, parameters=parameters)
+    return _mute(catalogue, _emptied(events, columns), unfitted)
+
+
+def _mute(catalogue: Catalogue, events: pa.Table, population: Population = POPULATION) -> set[str]:
     """Return the signals that say the same of everybody who has only the events they need."""
     mute: set[str] = set()
     for needs in dict.fromkeys(found.needs for found in catalogue.signals):
@@ -158,7 +196,7 @@ def _mute(catalogue: Catalogue, events: pa.Table) -> set[str]:
                 some,
                 np.tile(np.arange(count, dtype=np.int32), len(CUTOFFS)),
                 np.repeat(np.array(CUTOFFS, np.int64), count),
-                population=POPULATION,
+                population=population,
             )
         for name, column in zip(rows.names, rows.values.T, strict=True):
             if len(np.unique(column[~np.isnan(column)])) <= 1:

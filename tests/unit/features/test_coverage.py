@@ -65,6 +65,18 @@ def test_events_without_value():
     assert "its 'order_completed' events have no 'value'" in left_out["orders"]
 
 
+def test_what_is_fitted_to_the_value_of_orders_goes_with_it():
+    """What an order is worth is fitted over all customers; so is a share of what was bought."""
+    carried, left_out = carried_by(CATALOGUE, shop("order_completed", "order_refunded"))
+    assert not {"expected_order_value", "expected_spend_90d", "refund_share_365d"} & set(
+        carried.names
+    )
+    assert {"mbgnbd_churn_risk", "refunds_180d"} <= set(carried.names)
+    assert left_out["lifetime"] == (
+        "2 of 7 signals of 'lifetime' are left out: its 'order_completed' events have no 'value'."
+    )
+
+
 def test_one_value_is_enough():
     """A column counts as missing only where no event fills it."""
     some = [*shop("order_completed"), *shop("order_completed", value=1.0)]

@@ -41,7 +41,7 @@ def refund_value(rows: Rows, days: int) -> Floats:
 @signal(
     unit=SHARE,
     direction=1,
-    needs=_REFUNDS,
+    needs=("order_completed", "order_refunded"),
     windows=(365,),
     en="{refund_share_{days}d} of spend was refunded in the last {days} days",
     he="{refund_share_{days}d} מההוצאה הוחזרו ב-{days} הימים האחרונים",
