@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from churnguard.clock import iso, not_in_future, to_us
 from churnguard.errors import InvalidRequest
-from churnguard.features.coverage import carried_by
+from churnguard.features.coverage import carried_by, empty_without_fit
 from churnguard.jobs.lesson import refuse_unseen
 from churnguard.jobs.population import shop_population
 from churnguard.jobs.ports import Progress, Shop, silent
@@ -51,7 +51,7 @@ def build_to(
         If the file's ending is neither ``.csv`` nor ``.parquet``; and as in :func:`build`.
     """
     check_ending(out)
-    rows, left_out = build(shop, cutoffs, label=label, progress=progress)
+    rows, left_out, empty = _built(shop, cutoffs, label, progress)
     write_table(rows, out)
     return {
         "out": str(out),
@@ -60,7 +60,16 @@ def build_to(
         "mature": rows.num_rows - rows["churned"].null_count,
         "cutoffs": [iso(cutoff) for cutoff in cutoffs],
         "left_out": left_out,
+        "empty": empty,
+        "nobody": nobody(shop, label, rows.num_rows),
     }
+
+
+def nobody(shop: Shop, label: str | None, rows: int) -> str | None:
+    """Return why there is no row, None where there is one."""
+    settings = shop.settings
+    who = label_named(label or settings.label).who.format(days=settings.look_back_days)
+    return None if rows else f"At these cutoffs there are no {who}."
 
 
 def build(
@@ -100,6 +109,14 @@ def build(
     NotEnoughHistory
         If there are no events, or none of the kinds that a label looks at that was asked for.
     """
+    rows, left_out, _ = _built(shop, cutoffs, label, progress)
+    return rows, left_out
+
+
+def _built(
+    shop: Shop, cutoffs: Sequence[datetime], label: str | None, progress: Progress
+) -> tuple[pa.Table, dict[str, str], dict[str, str]]:
+    """Return what :func:`build` does, and why families are empty though events carry them."""
     if not cutoffs:
         raise InvalidRequest("There is no cutoff to build rows for.", hint="Say --cutoff T.")
     settings = shop.settings
@@ -120,4 +137,5 @@ def build(
         progress=progress,
         label=meaning.name,
     )
-    return labelled_table(snapshots.rows, snapshots.churned, snapshots.mature), left_out
+    rows = labelled_table(snapshots.rows, snapshots.churned, snapshots.mature)
+    return rows, left_out, empty_without_fit(catalogue, population)

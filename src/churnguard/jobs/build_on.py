@@ -8,8 +8,9 @@ from typing import Any
 
 from churnguard.clock import end_of_local_day, iso, not_in_future, to_us
 from churnguard.errors import InvalidRequest, NotEnoughHistory
-from churnguard.features.coverage import carried_with
+from churnguard.features.coverage import carried_with, empty_without_fit
 from churnguard.features.population import Population, fit_histories, grid_instants
+from churnguard.jobs.build import nobody
 from churnguard.jobs.lesson import refuse_unseen
 from churnguard.jobs.population import stored_population
 from churnguard.jobs.ports import Engine, Progress, Shop, silent
@@ -89,6 +90,8 @@ def build_on(
         "mature": written[LABEL],
         "cutoffs": [iso(cutoff) for cutoff in cutoffs],
         "left_out": left_out,
+        "empty": empty_without_fit(catalogue, population),
+        "nobody": nobody(shop, label, written["customer_id"]),
     }
 
 

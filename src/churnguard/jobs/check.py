@@ -135,7 +135,8 @@ def _training(
 
 NO_ORDERS = (
     "There are no orders: nobody is eligible for a score, and nobody can be seen to churn.",
-    "Bring in the orders, or see whether they were set aside: 'churnguard quarantine list'.",
+    "Bring in the orders, or see whether they were set aside: 'churnguard quarantine list'. A shop "
+    "that is looked at or subscribed to has another label in churnguard.toml: docs/horizon.md.",
 )
 
 

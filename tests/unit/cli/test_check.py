@@ -68,6 +68,7 @@ def test_logins_only(run, told, tmp_path: Path):
     assert answer["wanting"][0]["what"].startswith("There are no orders: nobody is eligible")
     built = run("build", "--cutoff", "2025-02-15", "--out", str(tmp_path / "r.parquet"), "--json")
     assert (built.code, built.json["rows"]) == (0, 0)
+    assert "no customers with an order in the last 365 days" in built.json["nobody"]
     assert set(built.json["left_out"]) == set(answer["left_out"])
     proof = run("check", "--leakage")
     assert proof.code == 1
@@ -92,7 +93,12 @@ def test_orders_without_a_value(run, told, tmp_path: Path):
 
 def test_one_customer_can_be_built_and_proved(run, told, tmp_path: Path):
     told(orders(1), preset="orders")
-    assert run("build", "--cutoff", "2025-03-01", "--out", str(tmp_path / "r.csv")).code == 0
+    built = run("build", "--cutoff", "2025-03-01", "--out", str(tmp_path / "r.csv"), "--json")
+    assert (built.code, built.json["nobody"]) == (0, None)
+    assert (
+        "All signals of 'lifetime' are empty: they want 20 customers"
+        in built.json["empty"]["lifetime"]
+    )
     proof = run("check", "--leakage", "--cutoff", "2025-03-01", "--json")
     assert (proof.code, proof.json["passed"], proof.json["rows"]) == (0, True, 1)
     assert proof.json["assumed_clock_share"] == 1.0
@@ -243,3 +249,18 @@ def test_a_sound_signal_of_ones_own_is_found(run, told, garden: Path):
     assert run("build", "--cutoff", "2025-05-01", "--out", "r.csv").code == 0
     head = (garden / "r.csv").read_text(encoding="utf-8").splitlines()[0]
     assert '"big_orders_14d","big_orders_60d"' in head
+
+
+def test_times_that_a_change_of_clocks_makes_odd_are_told_of(run, garden: Path):
+    """To people as well as to programs: how many occur twice, and how many never were."""
+    (garden / "in.csv").write_text(
+        "customer_id,event,occurred_at\n"
+        "A,signed_in,2025-03-28 02:30\n"
+        "A,signed_in,2025-10-26 01:30\n"
+        "A,signed_in,2025-10-26 01:40\n"
+    )
+    settings = (garden / "churnguard.toml").read_text()
+    (garden / "churnguard.toml").write_text(settings.replace('"UTC"', '"Asia/Jerusalem"'))
+    told = run("ingest", "in.csv").out
+    assert "as clocks are put back: 2 (read as the first)" in told
+    assert "as clocks are put forward: 1 (moved by the gap)" in told

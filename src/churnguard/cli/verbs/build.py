@@ -62,5 +62,8 @@ def build(
             else build_on(where, shop, cutoffs=cutoffs, out=out, label=label, progress=report)
         )
     lines = [f"{out}: {summary['rows']:,} rows of {summary['columns']} signals"]
+    if summary["nobody"]:
+        lines.append(f"{summary['nobody']} --label says what else churn may be: docs/horizon.md.")
     lines += [f"left out: {family} ({why})" for family, why in summary["left_out"].items()]
+    lines += [f"empty: {family} ({why})" for family, why in summary["empty"].items()]
     answer(summary, as_json=as_json, text="\n".join(lines))

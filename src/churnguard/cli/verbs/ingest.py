@@ -67,6 +67,12 @@ def ingest(
     answer(result.to_dict(), as_json=as_json, text=_as_text(result.to_dict()))
 
 
+_ODD_TIMES = {
+    "ambiguous_times": "times that occur twice, as clocks are put back: {} (read as the first)",
+    "moved_times": "times that never were, as clocks are put forward: {} (moved by the gap)",
+}
+
+
 def _as_text(report: dict) -> str:  # type: ignore[type-arg]
     columns = ["rows", "accepted", "duplicates", "conflicts", "quarantined"]
     lines = [(each["file"], *(each[name] for name in columns)) for each in report["files"]]
@@ -78,4 +84,5 @@ def _as_text(report: dict) -> str:  # type: ignore[type-arg]
     if report["reasons"]:
         parts.append(table(["quarantined because", "rows"], list(report["reasons"].items())))
         parts.append("'churnguard quarantine list' shows the rows.")
+    parts += [told.format(report[name]) for name, told in _ODD_TIMES.items() if report.get(name)]
     return "\n\n".join(parts)
