@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from churnguard.features.catalogue import Catalogue, Definition, known_families
-from churnguard.features.signal import Signal
+from churnguard.features.catalogue import Catalogue, known_families
+from churnguard.features.signal import Definition, Signal
 
 _RISK = {1: "rises", -1: "falls", 0: "either"}
 _HEAD = """# Signals
