@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from churnguard.clock import iso, not_in_future
+from churnguard.errors import NotEnoughHistory
 from churnguard.jobs.backtest_curves import Worth
 from churnguard.jobs.backtest_page import Told, backtest_page
 from churnguard.jobs.backtest_plots import backtest_plots
@@ -118,6 +119,12 @@ def backtest_shop(
         look_back_days=lesson.look_back_days,
         progress=lambda done, of: progress("judging the recipe on past cutoffs", done, of),
     )
+    if not judged.judged:
+        raise NotEnoughHistory(
+            f"At none of {len(judged.left_out)} past cutoffs was enough known to fit a model: "
+            "there is nothing to judge.",
+            hint="'churnguard check' tells what there is and what is needed.",
+        )
     progress("comparing with the baselines", 0, None)
     report = report_of(shop, judged, read, recipe_name=recipe, until=instant, out=out)
     if out is not None:

@@ -60,7 +60,8 @@ def check(shop: Shop, *, recipe: str = "default", progress: Progress = silent) -
     for found in carried.signals:
         families[found.family] = families.get(found.family, 0) + 1
     orders = np.concatenate([np.diff(part.track(_ORDER).offsets) for part in history.timelines])
-    counts, wanting, enough_from = _training(shop, history, read)
+    steps = _stages(shop, history, read)
+    counts, wanting, enough_from = _training(shop, history, read, steps)
     eligible_now = _eligible(shop, history, to_us(shop.clock()))
     if label_named(shop.settings.label).seen_in(history.event_counts) and not eligible_now:
         wanting = (*wanting, _stale(history))
@@ -80,9 +81,10 @@ def check(shop: Shop, *, recipe: str = "default", progress: Progress = silent) -
         cutoffs=counts,
         wanting=wanting,
         enough_from=enough_from,
+        label=shop.settings.label,
         horizon_days=shop.settings.horizon_days,
         look_back_days=shop.settings.look_back_days,
-        stages=_stages(shop, history, read),
+        stages=steps,
     )
 
 
@@ -115,7 +117,7 @@ def _eligible(shop: Shop, history: History, at: int) -> int:
 
 
 def _training(
-    shop: Shop, history: History, recipe: Recipe
+    shop: Shop, history: History, recipe: Recipe, steps: tuple[Stage, ...]
 ) -> tuple[tuple[CutoffCount, ...], tuple[Wanting, ...], datetime | None]:
     """Return rows by possible cutoff, what training lacks, and from when the time is enough."""
     try:
@@ -128,9 +130,15 @@ def _training(
     except NotEnoughHistory as short:
         return (), (Wanting(short.message, short.hint),), _enough_from(shop, history, recipe)
     counts = tuple(_counted(shop, history, at) for at in plan.learn)
-    thin = _thin(counts, _learned_from(shop, history, plan), recipe)
-    wanting = [*thin, *_weak(shop, history, recipe, plan)]
-    return counts, tuple(wanting), None
+    hint = "More customers or a longer history" + (_ABOVE if steps else ".")
+    thin = [
+        Wanting(what, hint)
+        for what in _thin(counts, _learned_from(shop, history, plan.learn), recipe)
+    ]
+    return counts, tuple(thin or _weak(shop, history, recipe, plan, counts)), None
+
+
+_ABOVE = "; what the shop's size can carry, and when, stands above."
 
 
 NO_ORDERS = (
@@ -177,18 +185,19 @@ def _counted(shop: Shop, history: History, at: int) -> CutoffCount:
     return CutoffCount(iso(from_us(at)), rows, gone)
 
 
-def _learned_from(shop: Shop, history: History, plan: CutoffPlan) -> int:
-    """Count the customers who have a row at any cutoff."""
+def _learned_from(shop: Shop, history: History, cutoffs: Sequence[int]) -> int:
+    """Count the customers who have a row at any of some cutoffs."""
     label, days = label_named(shop.settings.label), shop.settings.look_back_days
     return sum(
-        len(np.unique(np.concatenate([label.eligible(timeline, at, days) for at in plan.learn])))
+        len(np.unique(np.concatenate([label.eligible(timeline, at, days) for at in cutoffs])))
         for timeline in history.timelines
+        if cutoffs
     )
 
 
-def _thin(counts: Sequence[CutoffCount], customers: int, recipe: Recipe) -> list[Wanting]:
-    """Return what the rows lack by the recipe's needs."""
-    needs, found = recipe.needs, []
+def _thin(counts: Sequence[CutoffCount], customers: int, recipe: Recipe) -> list[str]:
+    """Return what the rows lack by the recipe's needs, in words."""
+    needs = recipe.needs
     gone = sum(count.churned for count in counts)
     stayed = sum(count.rows for count in counts) - gone
     there: Mapping[str, tuple[int, int]] = {
@@ -197,30 +206,55 @@ def _thin(counts: Sequence[CutoffCount], customers: int, recipe: Recipe) -> list
         "rows of customers who stayed": (stayed, needs.stayed),
         "cutoffs with a known outcome": (len(counts), needs.cutoffs),
     }
-    for what, (number, wanted) in there.items():
-        if number < wanted:
-            found.append(
-                Wanting(
-                    f"There are {number:,} {what}; the recipe needs {wanted:,}.",
-                    "More customers or a longer history; what the shop's size can carry, and "
-                    "when, stands above.",
-                )
-            )
-    return found
+    return [
+        f"There are {number:,} {what}; the recipe needs {wanted:,}."
+        for what, (number, wanted) in there.items()
+        if number < wanted
+    ]
 
 
-def _weak(shop: Shop, history: History, recipe: Recipe, plan: CutoffPlan) -> list[Wanting]:
+def _judged(
+    shop: Shop,
+    history: History,
+    recipe: Recipe,
+    plan: CutoffPlan,
+    counts: Sequence[CutoffCount],
+) -> int:
+    """Count the past cutoffs at which enough was known for a model to be fitted and judged."""
+    horizon, enough = shop.settings.horizon_days * DAY_US, 0
+    for at in plan.judge:
+        known = [cutoff for cutoff in plan.learn if cutoff + horizon <= at]
+        customers = _learned_from(shop, history, known)
+        enough += not _thin(counts[: len(known)], customers, recipe)
+    return enough
+
+
+def _weak(
+    shop: Shop,
+    history: History,
+    recipe: Recipe,
+    plan: CutoffPlan,
+    counts: Sequence[CutoffCount],
+) -> list[Wanting]:
     """Return a note where so few cutoffs can be judged that a promotion needs a named approver."""
-    wanted = recipe.gate.min_cutoffs
-    if len(plan.judge) >= wanted:
+    wanted, judged = recipe.gate.min_cutoffs, _judged(shop, history, recipe, plan, counts)
+    if judged >= wanted:
         return []
-    enough = _enough_from(shop, history, recipe, cutoffs=wanted)
-    when = f"It will have {wanted} from {iso(enough)[:10]}" if enough else "A longer history helps"
+    if len(plan.judge) >= wanted:
+        where = "At the others" if judged else "At each of them"
+        hint = f"{where} too little was known to fit a model: it takes more customers or time."
+    else:
+        enough = _enough_from(shop, history, recipe, cutoffs=wanted)
+        when = (
+            f"It will have {wanted} from {iso(enough)[:10]}" if enough else "A longer history helps"
+        )
+        hint = f"{when}, if events keep coming."
+    many = f"Only {judged}" if judged else "None"
     return [
         Wanting(
-            f"Only {len(plan.judge)} past cutoffs can be judged; the gate wants {wanted} for a new "
-            "champion, with fewer it needs a named approver.",
-            f"{when}, if events keep coming.",
+            f"{many} of the past cutoffs can be judged; the gate "
+            f"wants {wanted} for a new champion, with fewer it needs a named approver.",
+            hint,
             hinders=False,
         )
     ]

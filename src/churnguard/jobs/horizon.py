@@ -15,7 +15,7 @@ import numpy as np
 from churnguard.clock import DAY_US, from_us
 from churnguard.errors import InvalidRequest
 from churnguard.jobs.horizon_report import Choice, HorizonReport
-from churnguard.jobs.lesson import newest_mature
+from churnguard.jobs.lesson import newest_mature, refuse_unseen
 from churnguard.jobs.ports import Progress, Shop, silent
 from churnguard.jobs.snapshots import History, read_history
 from churnguard.labels import Label, label_named
@@ -60,7 +60,7 @@ def horizon(
         If ``accepted`` or ``follow_up_days`` cannot be used, ``out`` is a file, or the project's
         label tells of an end that nobody needs to guess.
     NotEnoughHistory
-        If there are no events.
+        If there are no events, or none of those that the label looks at.
     """
     if not 0 < accepted < 1 or follow_up_days < 1:
         raise InvalidRequest(
@@ -69,8 +69,10 @@ def horizon(
         )
     if out is not None and out.exists() and not out.is_dir():
         raise InvalidRequest(f"{out} is a file, not a folder.", hint="Name a folder with --out.")
-    event = _silent(label_named(shop.settings.label))
+    label = label_named(shop.settings.label)
+    event = _silent(label)
     history = read_history(shop, known_before=shop.clock(), progress=progress)
+    refuse_unseen(label, history.event_counts)
     progress("measuring silences", 0, None)
     report = compare(
         silences(history.timelines, history.data_end, event=event),

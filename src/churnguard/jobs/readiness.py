@@ -10,6 +10,7 @@ from typing import Any
 from churnguard.clock import iso
 from churnguard.jobs.leakage_report import in_words
 from churnguard.jobs.stages import Stage
+from churnguard.labels import ORDER_GAP, label_named
 
 _CARRIES = "What the shop's size can carry:"
 
@@ -41,7 +42,7 @@ class Readiness:
     events : mapping of str to int
         Events by name.
     customers, buyers, repeat_buyers, eligible_now : int
-        Customers with any event, with an order, with two or more, and with one in the look-back.
+        Customers with any event, with an order, with two or more, and whom the label asks about.
     not_profiled : int
         Customers of the book who objected or are restricted, and staff and tests: their events
         are not among those counted here.
@@ -61,8 +62,10 @@ class Readiness:
         What is missing.
     enough_from : datetime or None
         From when the history is long enough, if events keep coming.
+    label : str
+        What churn is here; see :func:`churnguard.labels.label_named`.
     horizon_days, look_back_days : int
-        What churn and eligibility mean here.
+        How far ahead it looks, and how recent makes eligible.
     stages : tuple of Stage
         What the shop's size can carry, the least demanding first.
     """
@@ -82,6 +85,7 @@ class Readiness:
     cutoffs: tuple[CutoffCount, ...] = ()
     wanting: tuple[Wanting, ...] = ()
     enough_from: datetime | None = None
+    label: str = ORDER_GAP
     horizon_days: int = 90
     look_back_days: int = 365
     stages: tuple[Stage, ...] = ()
@@ -148,12 +152,16 @@ class Readiness:
             f"{sum(self.events.values()):,} events of {self.customers:,} customers from "
             f"{iso(self.data_from)[:10]} through {iso(self.data_through)[:10]} ({days:,} days)",
             "events: " + ", ".join(f"{name} {count:,}" for name, count in self.events.items()),
-            f"{self.buyers:,} customers ordered, {self.repeat_buyers:,} of them twice or more; "
-            f"{self.eligible_now:,} in the last {self.look_back_days} days: eligible now",
+            f"{self.buyers:,} customers ordered, {self.repeat_buyers:,} of them twice or more",
+            f"{self.eligible_now:,} eligible now: {self._who}",
             *([self._apart()] if self.not_profiled else []),
             f"{in_words(self.assumed_share)} of events with an assumed clock",
             "signals: " + (", ".join(f"{name} {n}" for name, n in self.families.items()) or "none"),
         ]
+
+    @property
+    def _who(self) -> str:
+        return label_named(self.label).who.format(days=self.look_back_days)
 
     def _apart(self) -> str:
         who = "1 customer is" if self.not_profiled == 1 else f"{self.not_profiled:,} customers are"

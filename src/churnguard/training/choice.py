@@ -133,7 +133,7 @@ class Choice:
         shares = {WORDS.get(k, k): w / total for k, w in self.weights.items()}
         said = ", ".join(f"{share:.0%} {name}" for name, share in shares.items())
         said = next(iter(shares)) + " alone" if len(shares) == 1 else said
-        richer = [one for one in self.candidates if one.kind not in SIMPLE]
+        richer = [one for one in self.candidates if one.kind not in {*SIMPLE, self.simple}]
         against = "; ".join(
             f"{WORDS.get(one.kind, one.kind)} {one.difference:+.4f} (noise {one.noise:.4f})"
             for one in richer
