@@ -236,14 +236,16 @@ def a_third_missing(shop: Watched, as_of: int) -> Floats:
     return X
 
 
-def no_sign_ins(days: int) -> Callable[[Watched, int], Floats]:
-    """Sign-ins have not been sent for so many days; the signals are built anew without them."""
+def no_sign_ins(days: int, *, share: float = 1.0) -> Callable[[Watched, int], Floats]:
+    """Lose a share of the sign-ins of so many days; signals are built anew without them."""
 
     def broken(shop: Watched, as_of: int) -> Floats:
         start = pa.scalar(from_us(as_of - days * DAY_US), pa.timestamp("us", tz="UTC"))
         events = shop.events
         late = pc.greater_equal(events["occurred_at"], start)
-        lost = pc.and_(late, pc.equal(events["event"].cast(pa.string()), "signed_in"))
+        drawn = pa.array(np.random.default_rng(as_of // DAY_US).random(len(events)) < share)
+        sign_in = pc.equal(events["event"].cast(pa.string()), "signed_in")
+        lost = pc.and_(pc.and_(late, sign_in), drawn)
         rows, _ = snapshot_rows(
             Timeline.from_arrow(events.filter(pc.invert(lost))),
             shop.catalogue,
@@ -263,6 +265,8 @@ BREAKS: dict[str, Callable[[Watched, int], Floats]] = {
     "no sign-ins for 7 days": no_sign_ins(7),
     "no sign-ins for 14 days": no_sign_ins(14),
     "no sign-ins for 28 days": no_sign_ins(28),
+    "half of the sign-ins for 28 days": no_sign_ins(28, share=0.5),
+    "half of the sign-ins for 90 days": no_sign_ins(90, share=0.5),
 }
 
 

@@ -53,6 +53,20 @@ def test_three_trials_and_then_one_more(copy: Shop, tmp_path: Path) -> None:
     assert found["cutoffs"] == tuning.to_dict()["cutoffs"]
 
 
+def test_ctrl_c_says_that_finished_trials_are_kept(
+    copy: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pressed(what: str, _done: int, _total: int | None) -> None:
+        if what.startswith("tuning"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("churnguard.cli.progress._silent", pressed)
+    words = ["--project", str(copy.root), "--recipe", "quick", "--until", iso(copy.clock())]
+    stopped = CliRunner().invoke(app, ["train", *words, "--trials", "9", "--json"])
+    assert stopped.exit_code == 130
+    assert "Finished trials are kept" in stopped.stderr
+
+
 def test_fewer_than_no_trials_are_refused(copy: Shop) -> None:
     done = CliRunner().invoke(app, ["train", "--project", str(copy.root), "--trials", "-1"])
     assert done.exit_code == 2

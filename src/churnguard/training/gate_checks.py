@@ -116,11 +116,13 @@ def _why(challenger: Backtest, found: float, chance: float) -> str:
 def slope(challenger: Backtest, recipe: GateRecipe) -> Check:
     """Ask that risks are neither too bold nor too timid: the calibration line is near 1."""
     found = challenger.mean()["slope"]
+    inside = recipe.slope_low <= found <= recipe.slope_high
+    how = "too bold" if found < recipe.slope_low else "too timid"
     return Check(
         "calibration slope",
         f"{recipe.slope_low:.2f} to {recipe.slope_high:.2f}",
-        f"{found:.2f}",
-        passed=recipe.slope_low <= found <= recipe.slope_high,
+        f"{found:.2f}" + ("" if inside else f": the risks are {how}"),
+        passed=inside,
     )
 
 

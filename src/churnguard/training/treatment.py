@@ -137,7 +137,8 @@ def untreated(
 
 _NO_HOLDOUT = (
     "Nobody was held out from: {}. Contacted customers are left out, but whoever was not contacted "
-    "may differ from them, so the risk of customers like them is a guess. Set control_share."
+    "may differ from them, so the risk of customers like them is a guess. Set control_share, or a "
+    "larger one where it is set and so few were asked that nobody was drawn."
 )
 
 

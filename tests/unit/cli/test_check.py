@@ -76,6 +76,21 @@ def test_logins_only(run, told, tmp_path: Path):
     trained = run("train")
     assert trained.code == 1
     assert "has no order_completed events, only signed_in" in trained.err
+    compared = run("horizon")
+    assert compared.code == 1
+    assert "has no order_completed events, only signed_in" in compared.err
+
+
+def test_readiness_tells_whom_the_label_asks_about(run, told, garden: Path):
+    """A shop that is looked at rather than bought from hears of its visitors, not of its buyers."""
+    settings = garden / "churnguard.toml"
+    text = settings.read_text(encoding="utf-8")
+    assert 'label = "order_gap"' in text
+    settings.write_text(text.replace('"order_gap"', '"activity"'), encoding="utf-8")
+    told(logins(8))
+    found = run("check")
+    assert "0 eligible now: customers with a 'signed_in' in the last 365 days" in found.out
+    assert "stands above" not in found.out  # there are no orders to count steps by
 
 
 def test_orders_without_a_value(run, told, tmp_path: Path):
@@ -126,6 +141,19 @@ def test_a_thin_shop_is_told_what_is_missing(run, told):
     step = answer["stages"][0]
     assert (step["there"], step["wanted"], step["reached"]) == (20, 40, False)
     assert f"20 of 40 {step['counted']}" in run("check").out
+
+
+def test_a_shop_whose_past_cannot_be_judged_is_told_so(run, told):
+    """It has enough to learn from today, and had too little a horizon before any past cutoff."""
+    told(orders(45, every=25, number=14), preset="orders")
+    answer = run("check", "--json").json
+    assert answer["ready"] is True
+    assert [lack["what"][:45] for lack in answer["wanting"]] == [
+        "None of the past cutoffs can be judged; the g"
+    ]
+    judged = run("backtest")
+    assert judged.code == 1
+    assert "was enough known to fit a model: there is nothing to judge" in judged.err
 
 
 def test_a_ready_shop_is_told_its_rows(run, told, tmp_path: Path):

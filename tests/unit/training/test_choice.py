@@ -37,6 +37,12 @@ def test_richer_learners_get_a_say_where_they_are_better(found):
     assert choice.log_loss < choice.mean_rate_log_loss
 
 
+def test_the_simple_learner_is_not_compared_with_itself(found):
+    """Where there are no orders, the linear model is the simple one."""
+    linear = replace(found[0], simple="linear")
+    assert "against the linear model: boosted trees" in linear.to_text()
+
+
 def test_trees_get_no_say_where_there_is_nothing_to_learn(make_dataset, quick):
     """With labels that no signal tells, evidence for trees is luck and moves little.
 

@@ -64,10 +64,11 @@ def test_a_slightly_different_recipe_passes_in_every_slice():
         (lambda margin, *_: -margin, "tells churners from others", "upside down"),
         (lambda margin, *_: 0 * margin, "tells churners from others", "the same risk"),
         (lambda margin, _, y: margin + 6.0 * y - 3.0, "too good to be true", "know the future"),
-        (lambda margin, *_: 2.0 * margin, "calibration slope", "0.5"),
+        (lambda margin, *_: 2.0 * margin, "calibration slope", "too bold"),
+        (lambda margin, *_: 0.5 * margin, "calibration slope", "too timid"),
         (lambda margin, *_: margin + 0.6, "log loss against the champion", "+0.0"),
     ],
-    ids=["shuffled", "reversed", "constant", "leak", "overconfident", "off in level"],
+    ids=["shuffled", "reversed", "constant", "leak", "overconfident", "timid", "off in level"],
 )
 def test_planted_bad_challengers_are_refused_for_the_right_reason(change, gate, told):
     refused = first_refusal(compare(backtest_of(change), TRUE, GateRecipe()))

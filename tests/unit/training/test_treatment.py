@@ -117,6 +117,7 @@ def test_without_anybody_held_out_the_contacted_are_dropped_and_a_warning_says_s
     learned, report = untreated(data, decisions, TreatmentRecipe())
     assert counts(data, learned) == [0] * 50 + [1] * 50
     assert "Nobody was held out from: coupon" in report.warning
+    assert "or a larger one where it is set" in report.warning
     assert "WARNING" in report.to_text()
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from churnguard.cli.answers import answer
+from churnguard.cli.answers import answer, say
 from churnguard.cli.options import HERE, AsJson, Horizon, Project
 
 
@@ -49,14 +49,19 @@ def train(
 
     shop = open_shop(project, horizon_days=horizon)
     instant = parse_instant(until, shop.settings.timezone) if until else None
-    with progress(as_json=as_json) as report:
-        result = run(
-            shop,
-            recipe=recipe,
-            until=instant,
-            trials=trials,
-            promote=promote,
-            approved_by=approved_by,
-            progress=report,
-        )
+    try:
+        with progress(as_json=as_json) as report:
+            result = run(
+                shop,
+                recipe=recipe,
+                until=instant,
+                trials=trials,
+                promote=promote,
+                approved_by=approved_by,
+                progress=report,
+            )
+    except KeyboardInterrupt:
+        kept = " Finished trials are kept: the same command goes on after them." if trials else ""
+        say(f"Stopped.{kept}")
+        raise
     answer(result.to_dict(), as_json=as_json, text=result.to_text())
