@@ -56,10 +56,11 @@ class Explanation:
             why = STATUS_REASONS.get(score.status_reason or "", "")
             return [f"{score.customer_id}: {score.status}. {why}"]
         low, high = score.interval
+        segment = f"segment {score.segment}, " if score.segment else ""  # by orders: may be none
         return [
             f"{score.customer_id}: {score.churn_risk:.0%} risk of {self.churn} "
             f"({low:.0%} to {high:.0%}), {score.band}",
-            f"as of {self._local(score.as_of)} ({self.timezone}), segment {score.segment}, "
+            f"as of {self._local(score.as_of)} ({self.timezone}), {segment}"
             f"expected to bring in {score.expected_value or 0:,.2f} {self.currency} in that time",
         ]
 
