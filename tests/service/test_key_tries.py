@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from statistics import median
 from time import perf_counter
 
 import pytest
 
+from churnguard.errors import StoreUnavailable
 from churnguard.jobs.keys import create_key, revoke_key
 from churnguard.serving import create_app
-from churnguard.serving.auth import KeyRing, NotAuthenticated, TooManyTries
+from churnguard.serving.auth import LATELY_SECONDS, KeyRing, NotAuthenticated, TooManyTries
 from churnguard.serving.failed_tries import FREE_TRIES, LONGEST_WAIT, FailedTries
 from churnguard.store.database import open_database
 from churnguard.store.keys import SqlKeyStore
@@ -98,6 +101,65 @@ def test_what_is_remembered_of_strangers_is_bounded(now):
     for number in range(20_000):
         tries.failed([f"address {number}"])
     assert len(tries._tries) == 10_000
+
+
+def test_who_has_to_wait_waits_while_others_are_counted(now):
+    """Tries that come at the same time slip through no gap in the counting."""
+    tries, unseen = FailedTries(monotonic=lambda: now[0]), []
+    for _ in range(FREE_TRIES + 1):
+        tries.failed(["here"])
+
+    def ask():
+        unseen.extend(1 for _ in range(2000) if not tries.wait(["here"]))
+
+    def fail():
+        for _ in range(2000):
+            tries.failed(["here"])
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda work: work(), (ask, fail, ask, fail)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert not unseen
+
+
+@pytest.fixture
+def away(ring, monkeypatch):
+    """Take the store of keys away."""
+
+    def refuse(*_args, **_kwargs):
+        raise StoreUnavailable("The store is away.")
+
+    return lambda: monkeypatch.setattr(ring._shop.keys, "verify", refuse)
+
+
+def test_a_key_that_was_good_lately_is_taken_while_the_store_is_away(ring, now, away):
+    """Else no score could be given from what the store said last; a stranger learns nothing."""
+    key, text = create_key(ring._shop, "crm", ["scores:read"])
+    ring.check(text)
+    away()
+    now[0] = LATELY_SECONDS - 1
+    assert ring.check(text) == key
+    with pytest.raises(StoreUnavailable):
+        ring.check("cg_live_0000_1")
+    now[0] = LATELY_SECONDS
+    with pytest.raises(StoreUnavailable):
+        ring.check(text)
+
+
+def test_a_key_that_ended_is_not_taken_while_the_store_is_away(ring, now, away):
+    ends = NOON + timedelta(seconds=60)
+    key, text = ring._shop.keys.create("crm", ["scores:read"], now=NOON, expires_at=ends)
+    assert ring.check(text) == key
+    away()
+    now[0] = 59.0
+    assert ring.check(text) == key
+    now[0] = 60.0
+    with pytest.raises(StoreUnavailable):
+        ring.check(text)
 
 
 def test_over_http_it_is_a_429_with_a_time(client):

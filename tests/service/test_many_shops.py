@@ -152,6 +152,22 @@ def test_a_shop_whose_store_is_away_does_not_take_the_others_along(
     assert answer.headers["retry-after"]
 
 
+def test_a_key_that_was_good_lately_finds_its_shop_while_its_store_is_away(
+    client, keys, shops, monkeypatch
+):
+    """So that the shop can say what it still knows; others' keys find nothing there."""
+
+    def away(*_args, **_kwargs):
+        raise StoreUnavailable("The store is away.")
+
+    assert at_risk(client.as_key(keys[0])) == ["A1"]
+    monkeypatch.setattr(shops[0].keys, "verify", away)
+    for _ in range(2):
+        for app in client.app.apps:
+            app.state.keys._trusted.clear()
+        assert at_risk(client.as_key(keys[0])) == ["A1"]
+
+
 def test_the_desk_is_the_shop_of_who_signed_in(client, keys):
     """The form's key decides, then the cookie; a stranger is told of no shop."""
     page = client.get("/desk/sign-in")

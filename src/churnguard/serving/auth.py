@@ -4,7 +4,8 @@ A key that was found good is trusted for two seconds, so that a busy caller does
 in the store per request; a revoked key therefore stops within that time. When half of it is over,
 one request looks again and all others go on, so that a crowd never waits for one look. Wrong keys
 make their senders wait (``failed_tries.py``); a key that was good lately is looked at all the same,
-so that nobody is locked out by another's tries.
+so that nobody is locked out by another's tries. While the store does not answer, a key that was
+good lately is taken: else no score could be given from what the store said last.
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ from starlette.concurrency import run_in_threadpool
 from churnguard.errors import AccessDenied, ChurnGuardError, StoreUnavailable
 from churnguard.jobs.keys import SCOPES
 from churnguard.jobs.ports import ApiKey, Shop
+from churnguard.jobs.timeline_cache import DEGRADED_SECONDS
 from churnguard.serving.door import Door
 from churnguard.serving.failed_tries import FailedTries
 from churnguard.serving.rate_limits import Budgets
 
 TRUSTED_SECONDS = 2.0
-LATELY_SECONDS = 600.0
+LATELY_SECONDS = DEGRADED_SECONDS
+"""How long ago a key may have been found good, to be looked at whatever others have tried, and to
+be taken while the store does not answer."""
 _MOST_TRUSTED = 1024
 _MOST_LATELY = 10_000
 _CHALLENGE = 'Bearer realm="churnguard"'
@@ -117,7 +121,7 @@ class KeyRing:
         self._monotonic = monotonic
         self._trusted: dict[bytes, tuple[float, ApiKey]] = {}
         self._looks: dict[bytes, float] = {}
-        self._lately: dict[bytes, float] = {}
+        self._lately: dict[bytes, tuple[float, ApiKey]] = {}
         self._used: dict[str, datetime] = {}
 
     def share(self, tries: FailedTries) -> None:
@@ -126,7 +130,7 @@ class KeyRing:
 
     def wait(self, text: str, *, address: str = "") -> int:
         """Return for how many seconds a key would be refused unseen; 0: it would be looked at."""
-        if self._lately.get(_digest(text), 0.0) > self._monotonic():
+        if self._good_lately(_digest(text)) is not None:
             return 0
         return self._tries.wait(_tried(text, address))
 
@@ -160,12 +164,20 @@ class KeyRing:
         TooManyTries
             If too many wrong ones were sent from there or for that key; whether this one is right
             is not looked at, unless it was right lately.
+        StoreUnavailable
+            If the store does not answer, and the key was not good lately.
         """
         wait = self.wait(text, address=address)
         if wait:
             raise TooManyTries(wait)
         digest, names = _digest(text), _tried(text, address)
-        key = self._shop.keys.verify(text, now=self._shop.clock())
+        try:
+            key = self._shop.keys.verify(text, now=self._shop.clock())
+        except StoreUnavailable:
+            lately = self._good_lately(digest)
+            if lately is None:
+                raise
+            return lately
         if key is None:
             for kept in (self._lately, self._trusted, self._looks):
                 kept.pop(digest, None)
@@ -178,6 +190,14 @@ class KeyRing:
         self._remember(digest, key)
         return key
 
+    def _good_lately(self, digest: bytes) -> ApiKey | None:
+        """Return a key that was found good lately, and has not ended since."""
+        until, key = self._lately.get(digest, (0.0, None))
+        if key is None or self._monotonic() >= until:
+            return None
+        ended = key.expires_at is not None and key.expires_at <= self._shop.clock()
+        return None if ended else key
+
     def _remember(self, digest: bytes, key: ApiKey) -> None:
         if len(self._trusted) >= _MOST_TRUSTED:
             self._trusted.clear()
@@ -187,7 +207,7 @@ class KeyRing:
         now = self._monotonic()
         self._trusted[digest] = (now + TRUSTED_SECONDS, key)
         self._looks[digest] = now + TRUSTED_SECONDS / 2
-        self._lately[digest] = now + LATELY_SECONDS
+        self._lately[digest] = now + LATELY_SECONDS, key
         self._used[key.key_id] = self._shop.clock()
 
     def step(self) -> None:
@@ -265,11 +285,7 @@ class Gate:
         key = ring.trusted(text)
         if key is None or ring.claim_look(text):
             address = request.client.host if request.client else ""
-            try:
-                key = await run_in_threadpool(ring.check, text, address=address)
-            except StoreUnavailable:
-                if key is None:
-                    raise
+            key = await run_in_threadpool(ring.check, text, address=address)
         if self.scope not in key.scopes:
             raise ScopeMissing(self.scope)
         budgets: Budgets = state.budgets

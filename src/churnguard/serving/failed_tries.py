@@ -52,7 +52,8 @@ class FailedTries:
     def wait(self, names: Iterable[str]) -> int:
         """Return for how many whole seconds none of these may try; 0: now."""
         now = self._monotonic()
-        ends = [self._tries[name].until for name in names if name in self._tries]
+        with self._lock:
+            ends = [self._tries[name].until for name in names if name in self._tries]
         return max(0, math.ceil(max(ends, default=now) - now))
 
     def failed(self, names: Iterable[str]) -> None:
