@@ -154,20 +154,33 @@ class ParquetHistory:
         """Carry out on the files what was noted; return the events changed.
 
         It may be killed anywhere and called again.
+
+        Raises
+        ------
+        StoreError
+            If files are missing: they would come back as they were, with whoever has to go.
         """
         with reading(self._engine) as connection:
             if not pending(connection):
                 return 0
         changed = 0
         with alone(self._folder):
-            with reading(self._engine) as connection:
-                changes, counts = pending(connection), _counts(connection)
+            changes, counts, parts = self._to_follow()
             remove_leftovers(self._folder, counts)
-            for stretch, parts in parts_of(self._folder, counts).items():
-                changed += self._follow(stretch, parts, changes)
+            for stretch, some in parts.items():
+                changed += self._follow(stretch, some, changes)
             with writing(self._engine) as connection:
                 forget(connection, changes)
         return changed
+
+    def _to_follow(self) -> tuple[Changes, Mapping[Stretch, int], Files]:
+        """Return what was noted, and the files that have to follow it, all of them."""
+        while True:
+            with reading(self._engine) as connection:
+                changes, counts = pending(connection), _counts(connection)
+            parts = parts_of(self._folder, counts)
+            if self._whole(parts, counts):
+                return changes, counts, parts
 
     def _export_stretch(self) -> int:
         with reading(self._engine) as connection:

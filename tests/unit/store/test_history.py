@@ -53,6 +53,10 @@ def files(tmp_path):
     return sorted((tmp_path / "events").glob("**/*.parquet"))
 
 
+def customers(file):
+    return pq.read_table(file, partitioning=None)["customer_id"].to_pylist()
+
+
 def test_history_is_whole_before_between_and_after_exports(store):
     """Files and tail together are the log, wherever the watermark stands."""
     store.append(some_events(0, 300))
@@ -236,6 +240,22 @@ def test_a_history_with_a_file_missing_is_refused(store, tmp_path):
     files(tmp_path)[3].unlink()
     with pytest.raises(StoreError, match="lacks events 1 to 300"):
         store.history()
+
+
+def test_nobody_comes_back_with_a_file_that_was_missing_when_they_went(store, tmp_path):
+    """What was noted stays noted until the files that have to follow are there."""
+    store.append(some_events(0, 300))
+    store.export()
+    missing = next(file for file in files(tmp_path) if "C7" in customers(file))
+    missing.rename(tmp_path / "away")
+    with writing(store._engine) as connection:
+        note_changes(connection, {"C7": None})
+    for _ in range(2):
+        with pytest.raises(StoreError, match="lacks events 1 to 300"):
+            store.export()
+    (tmp_path / "away").rename(missing)
+    store.export()
+    assert "C7" not in {name for file in files(tmp_path) for name in customers(file)}
 
 
 def test_what_is_rewritten_while_it_is_exported_is_exported_as_it_is_now(store, monkeypatch):
