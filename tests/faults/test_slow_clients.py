@@ -10,11 +10,10 @@ import time
 import httpx
 import pytest
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from churnguard.jobs.keys import create_key
 from churnguard.serving import create_app
-from churnguard.serving.slow_clients import SlowClients, with_head_timeout
+from churnguard.serving.slow_clients import SlowClients, with_head_limits
 from churnguard.testing import FakeChampion, FakeScorer, fake_shop
 
 HEAD_SECONDS = BODY_SECONDS = 0.4
@@ -30,7 +29,8 @@ def address():
         SlowClients(app, body_seconds=BODY_SECONDS), log_config=None, lifespan="off"
     )
     config.load()
-    config.http_protocol_class = with_head_timeout(H11Protocol, seconds=HEAD_SECONDS)
+    protocol = with_head_limits(config.http_protocol_class, seconds=HEAD_SECONDS)
+    config.http_protocol_class = protocol
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
@@ -124,7 +124,23 @@ def test_a_huge_head_is_refused(address):
         client.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Huge: ")
         for _ in range(200):
             client.sendall(b"a" * 65_536)
-        assert read_all(client).startswith(b"HTTP/1.1 4")
+        pytest.fail("it is read to its end")
+
+
+def test_who_sends_a_huge_head_is_told_so(address):
+    """A little more than may be, so that the answer is not lost in a reset."""
+    with connect(address) as client:
+        client.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Huge: " + b"a" * 65_536)
+        assert read_all(client).startswith(b"HTTP/1.1 431 ")
+
+
+def test_heads_of_a_kept_connection_are_counted_one_by_one(address):
+    head = b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Large: " + b"a" * 40_000
+    with connect(address) as client:
+        for _ in range(3):
+            client.sendall(head)
+            client.sendall(b"\r\n\r\n")
+            assert read_answer(client)
 
 
 def test_two_hundred_dawdlers_hold_nobody_up(address):

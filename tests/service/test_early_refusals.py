@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from churnguard.jobs.keys import create_key
 from churnguard.serving import create_app
 from churnguard.serving.early_refusals import with_early_refusals
-from churnguard.serving.slow_clients import with_head_timeout
+from churnguard.serving.slow_clients import with_head_limits
 from churnguard.testing import FakeChampion, FakeScorer, fake_shop
 
 HEAD_SECONDS = 0.3
@@ -31,7 +31,7 @@ def served():
     _, key = create_key(shop, "crm", ["scores:read"])
     config = uvicorn.Config(app, log_config=None, lifespan="off")
     config.load()
-    timed = with_head_timeout(HttpToolsProtocol, seconds=HEAD_SECONDS)
+    timed = with_head_limits(HttpToolsProtocol, seconds=HEAD_SECONDS)
     config.http_protocol_class = with_early_refusals(timed, app.state.places)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -20,7 +20,7 @@ from churnguard.errors import ChurnGuardError
 from churnguard.jobs.ports import Shop
 from churnguard.serving.early_refusals import with_early_refusals
 from churnguard.serving.shop_app import app_for, app_for_many
-from churnguard.serving.slow_clients import with_head_timeout
+from churnguard.serving.slow_clients import with_head_limits
 
 _GRACE_SECONDS = 10
 _LEAVE_SECONDS = 2.0
@@ -65,6 +65,7 @@ class Server:
         config = uvicorn.Config(
             app,
             access_log=False,
+            log_config=None,  # or else uvicorn puts its own handlers in the place of ours
             log_level="warning",
             server_header=False,
             timeout_graceful_shutdown=_GRACE_SECONDS,
@@ -72,7 +73,7 @@ class Server:
             limit_concurrency=_most_connections(),
         )
         config.load()
-        protocol = with_head_timeout(config.http_protocol_class)
+        protocol = with_head_limits(config.http_protocol_class)
         if isinstance(app, FastAPI):  # of several shops, whose places they are is not known yet
             protocol = with_early_refusals(protocol, app.state.places)
         config.http_protocol_class = protocol

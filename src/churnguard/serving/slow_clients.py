@@ -1,7 +1,8 @@
 """Time for whoever dawdles: a head, a body and an answer each have to get across in a while.
 
 The server itself waits for ever for the rest of a head, and for a body; a handful of clients that
-send a byte a second would hold every place.
+send a byte a second would hold every place. It takes heads of any size as well: what is not over
+after 64 KiB is not read on.
 """
 
 from __future__ import annotations
@@ -14,12 +15,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEAD_SECONDS = 10.0
 """From the first byte of a head, or from a new connection, to the end of the head."""
+MOST_HEAD = 64 * 1024
+"""Bytes of a head after which its end must have been seen."""
 BODY_SECONDS = 30.0
 """From the end of the head to the end of the body."""
 ANSWER_SECONDS = 60.0
 """For the client to take each part of the answer."""
 
-_TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_LEAVE = b"Connection: close\r\nContent-Length: 0\r\n\r\n"
+_TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\n" + _LEAVE
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\n" + _LEAVE
 
 
 class SlowClients:
@@ -72,8 +77,8 @@ class SlowClients:
         await self.app(scope, timed_receive, timed_send)
 
 
-def with_head_timeout(protocol: type[Any], *, seconds: float = HEAD_SECONDS) -> type[Any]:
-    """Return uvicorn's protocol with a time for heads: too slow ones get 408 and are hung up on.
+def with_head_limits(protocol: type[Any], *, seconds: float = HEAD_SECONDS) -> type[Any]:
+    """Return uvicorn's protocol with limits for heads: too slow ones get 408, too large ones 431.
 
     Parameters
     ----------
@@ -83,8 +88,9 @@ def with_head_timeout(protocol: type[Any], *, seconds: float = HEAD_SECONDS) -> 
         How long a head may take.
     """
 
-    class Timed(protocol):  # type: ignore[misc]
+    class Limited(protocol):  # type: ignore[misc]
         _head_timer: asyncio.TimerHandle | None = None
+        _head_bytes = 0
 
         def connection_made(self, transport: asyncio.Transport) -> None:
             super().connection_made(transport)
@@ -95,6 +101,9 @@ def with_head_timeout(protocol: type[Any], *, seconds: float = HEAD_SECONDS) -> 
             super().data_received(data)
             if self.cycle is before and (before is None or before.response_complete):
                 self._wait_for_head()
+                self._head_bytes += len(data)
+                if self._head_bytes > MOST_HEAD:
+                    self._hang_up(_TOO_LARGE)
             else:  # its head is here
                 self._stop_waiting()
 
@@ -104,16 +113,17 @@ def with_head_timeout(protocol: type[Any], *, seconds: float = HEAD_SECONDS) -> 
 
         def _wait_for_head(self) -> None:
             if self._head_timer is None:
-                self._head_timer = self.loop.call_later(seconds, self._hang_up)
+                self._head_timer = self.loop.call_later(seconds, self._hang_up, _TOO_SLOW)
 
         def _stop_waiting(self) -> None:
+            self._head_bytes = 0
             if self._head_timer is not None:
                 self._head_timer.cancel()
                 self._head_timer = None
 
-        def _hang_up(self) -> None:
+        def _hang_up(self, told: bytes) -> None:
             if not self.transport.is_closing():
-                self.transport.write(_TOO_SLOW)
+                self.transport.write(told)
                 self.transport.close()
 
-    return Timed
+    return Limited

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import logging
 import socket
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from anyio import to_thread
 
 from churnguard.bootstrap import open_shop
 from churnguard.project.template import create_project
+from churnguard.serving.access_log import JsonLines, log_json_lines
 from churnguard.serving.app import create_app
 from churnguard.serving.server import Server
 from churnguard.serving.threads import THREADS
@@ -47,6 +49,27 @@ def test_head_is_get_without_its_body(tmp_path):
         with connection.getresponse() as answer:
             assert (answer.status, answer.read()) == (401, b"")
         connection.close()
+
+
+def test_the_servers_own_lines_are_json_as_all_others_are(tmp_path):
+    """A broken request is told by uvicorn itself, which brings handlers of its own."""
+    before = {name: logging.getLogger(name).handlers[:] for name in ("churnguard", "uvicorn")}
+    log_json_lines()
+    try:
+        create_project(tmp_path / "shop")
+        server = Server(open_shop(tmp_path / "shop", environ={}), host="127.0.0.1", port=0)
+        with server.in_background() as url:
+            place = urlsplit(url)
+            with socket.create_connection((place.hostname, place.port), timeout=10) as client:
+                client.sendall(b"BREW / HTTP/1.1\r\n\r\n")
+                assert client.recv(100).startswith(b"HTTP/1.1 400 ")
+        handlers = logging.getLogger("uvicorn").handlers
+        assert [type(one.formatter) for one in handlers] == [JsonLines]
+    finally:
+        for name, handlers in before.items():
+            logging.getLogger(name).handlers[:] = handlers
+            logging.getLogger(name).propagate = True
+        logging.getLogger("uvicorn.access").propagate = True
 
 
 def test_few_threads_answer():
