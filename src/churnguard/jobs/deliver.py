@@ -69,7 +69,10 @@ def deliver_due(shop: Shop, *, draw: Callable[[], float] = random.random) -> Map
         return _send_queue(shop, key, queue, draw)
 
     with ThreadPoolExecutor(min(_SENDERS, len(queues))) as pool:
-        return sum(pool.map(send, queues.values()), Counter())
+        told: Counter[str] = sum(pool.map(send, queues.values()), Counter())
+    if told["delivered"] and any(one.message.type == SUBJECT_ERASED for one in claimed):
+        shop.privacy.scrub()  # the outbox forgot whom it was about: so must its pages
+    return told
 
 
 def _send_queue(
