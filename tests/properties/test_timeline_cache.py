@@ -252,7 +252,7 @@ class Away:
     """A store that may be out of reach."""
 
     def __init__(self, changes):
-        self.changes, self.gone = changes, False
+        self.changes, self.gone, self.going = changes, False, False
 
     def position(self, before):
         if self.gone:
@@ -260,7 +260,38 @@ class Away:
         return self.changes.position(before)
 
     def touched(self, last, now):
+        if self.going:
+            raise StoreUnavailable("The store was out of reach a moment ago.")
         return self.changes.touched(last, now)
+
+
+def test_a_store_that_goes_while_it_is_asked_is_stood_in_for_as_well(tmp_path):
+    """It had told that there is something new, and went before it told about whom."""
+    shop, _ = shop_of(tmp_path)
+    shop.events.append(build_events([{}]))
+    away = Away(shop.changes)
+    cache = TimelineCache(replace(shop, changes=away))
+    assert not cache(["C1"], NOON).degraded
+    shop.events.append(build_events([{"event_id": "x"}]))
+    away.going = True
+    known = cache(["C1"], NOON)
+    assert (orders_of(known), known.degraded) == (1, True)
+    away.going = False
+    known = cache(["C1"], NOON)
+    assert (orders_of(known), known.degraded) == (2, False)
+
+
+def test_a_store_whose_file_was_taken_away_is_stood_in_for(tmp_path):
+    """Connections to a file that is gone go on answering: what they say is what was."""
+    shop, _ = shop_of(tmp_path)
+    shop.events.append(build_events([{}]))
+    cache = TimelineCache(shop)
+    assert not cache(["C1"], NOON).degraded
+    (file,) = tmp_path.rglob("*.db")
+    file.rename(tmp_path / "away")
+    assert cache(["C1"], NOON).degraded
+    (tmp_path / "away").rename(file)
+    assert not cache(["C1"], NOON).degraded
 
 
 def test_a_store_out_of_reach_is_stood_in_for_a_while_and_said(tmp_path):

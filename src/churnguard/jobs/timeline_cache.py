@@ -187,12 +187,17 @@ class TimelineCache:
         Where the store does not answer, what it said last may stand in for a while.
         """
         try:
-            position, newest = self._shop.changes.position(before)
+            newest = self._catch_up(before)
         except StoreUnavailable:
             answered, newest = self._last_answer
             if self._monotonic() - answered > DEGRADED_SECONDS:
                 raise
             return newest, True
+        self._last_answer = self._monotonic(), newest
+        return newest, False
+
+    def _catch_up(self, before: datetime) -> datetime | None:
+        position, newest = self._shop.changes.position(before)
         if position != self._position:
             with self._following:
                 # Asked again, since others may have moved on while this one waited.
@@ -200,8 +205,7 @@ class TimelineCache:
                 if self._position is not None:
                     self._drop(self._position, position)
                 self._position = position
-        self._last_answer = self._monotonic(), newest
-        return newest, False
+        return newest
 
     def _drop(self, last: LogPosition, now: LogPosition) -> None:
         touched = self._shop.changes.touched(last, now)

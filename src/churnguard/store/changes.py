@@ -22,6 +22,7 @@ from churnguard.clock import from_us, to_us
 from churnguard.store.bulk import any_of, value_marks
 from churnguard.store.database import reading
 from churnguard.store.records import LogPosition
+from churnguard.store.same_file import demand_same_file
 from churnguard.store.tables import event, meta
 
 LOG_EPOCH = "log_epoch"
@@ -145,6 +146,7 @@ class SqlChanges:
     def _ask(self, instants: tuple[int, int]) -> tuple[Any, ...]:
         """Ask on a connection of our own where that is a file: every request waits for this."""
         if self._engine.dialect.name == "sqlite":
+            demand_same_file(self._engine)
             with suppress(self._errors), self._asking:
                 if self._own is None:
                     self._own = self._engine.raw_connection()
