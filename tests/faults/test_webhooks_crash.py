@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -186,3 +187,6 @@ def test_a_server_sends_and_a_worker_sends(make_server, receiver):
     _wait(lambda: len(receiver.requests) == 2)
     worker.terminate()
     assert worker.wait(timeout=60) == 0
+    lines = (outside.root / "worker.log").read_text().splitlines()
+    told = [json.loads(line) for line in lines if line.startswith("{")]
+    assert [one["outcome"] for one in told if one["event"] == "webhook"] == ["delivered"]

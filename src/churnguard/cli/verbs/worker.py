@@ -19,7 +19,9 @@ def worker(project: Project = HERE, as_json: AsJson = False) -> None:
     from churnguard.bootstrap import open_shop
     from churnguard.cli.stopping import stop_asked
     from churnguard.jobs.loops import running, worker_loops
+    from churnguard.serving.access_log import log_json_lines
 
+    log_json_lines()
     shop = open_shop(project)
     loops = worker_loops(shop)
     with stop_asked() as stop, running(loops):
