@@ -10,7 +10,7 @@ import pytest
 
 from churnguard.events.customers import CUSTOMER_SCHEMA
 from churnguard.jobs.ports import (
-    REFUSED,
+    GONE,
     AtRiskQuery,
     EventBatch,
     Link,
@@ -143,7 +143,7 @@ def test_what_comes_later_does_not_bring_the_person_back(stores):
     assert (told.accepted, told.erased, told.outcomes.tolist()) == (1, 1, [3, 0])
     assert events.put_customers(book_row()).erased == 1
     (taken,) = events.take([EventBatch(rows=to_values(late), links=[Link("guest", "C1")])])
-    assert (list(taken.outcomes), list(taken.links)) == ([3, 1], [REFUSED])
+    assert (list(taken.outcomes), list(taken.links)) == ([3, 1], [GONE])
     assert not events.has_customer("C1")
     assert privacy.restrict(["C1"], OBJECTED) == 0
 

@@ -71,6 +71,15 @@ def test_an_id_may_hold_a_slash(officer):
     assert officer.request("DELETE", "/v1/privacy/subjects/a/b").status_code == 200
 
 
+def test_a_link_with_an_erased_person_is_told_as_such(make_client, officer, shop):
+    """It is no conflict: nobody else has the id."""
+    assert officer.request("DELETE", "/v1/privacy/subjects/C1").status_code == 200
+    key = create_key(shop, "crm", ["events:write"])[1]
+    call = {"type": "identify", "userId": "C1", "anonymousId": "guest-7", "messageId": "m1"}
+    told = make_client(shop, key=key).post("/v1/events", json=call).json()
+    assert (told["quarantined"], told["reasons"]) == (1, {"erased_customer": 1})
+
+
 def test_nobody_is_erased_who_was_never_here(officer):
     answer = officer.request("DELETE", "/v1/privacy/subjects/nobody")
     assert (answer.status_code, answer.json()["type"]) == (404, "/docs#customer-not-found")

@@ -35,7 +35,8 @@ def merge_customers(
     -------
     list of dict
         Link by link ``alias_id``, ``customer_id`` and ``status``: ``linked``, ``duplicate`` where
-        it was linked so before, or ``conflict`` where the id is somebody else's already.
+        it was linked so before, or ``conflict`` where the id is somebody else's already
+        or an erased person's.
 
     Raises
     ------

@@ -26,6 +26,7 @@ from churnguard.events.schema import EVENT_SCHEMA
 from churnguard.events.validation import ERASED_CUSTOMER, REASONS, judge_ids
 from churnguard.jobs.judging import judge
 from churnguard.jobs.ports import (
+    GONE,
     KNOWN,
     LINKED,
     EventBatch,
@@ -334,6 +335,8 @@ def _result(fates: Sequence[tuple[str, _Fate]]) -> dict[str, Any]:
 def _link_result(outcome: int) -> dict[str, Any]:
     if outcome in _OF_LINKS:
         return {"event_id": None, "status": _OF_LINKS[outcome]}
+    if outcome == GONE:
+        return {"event_id": None, "status": "quarantined", **_BECAUSE["quarantined"]}
     detail = "The id belongs to another customer already; nothing was merged."
     return {
         "event_id": None,

@@ -32,7 +32,7 @@ from churnguard.store.event_rows import (
     to_values,
 )
 from churnguard.store.history import ParquetHistory
-from churnguard.store.intake_records import REFUSED, EventBatch, Taken
+from churnguard.store.intake_records import GONE, REFUSED, EventBatch, Taken
 from churnguard.store.records import CONFLICT, ERASED, Appended, QuarantinedRow
 from churnguard.store.tables import conflict, event, tally
 from churnguard.store.tombstones import Tombstones
@@ -302,13 +302,13 @@ def _take_one(connection: sa.Connection, batch: EventBatch, tombstones: Tombston
     with connection.begin_nested() as savepoint:
         gone = tombstones.among(connection, named)
         links = [
-            REFUSED
+            GONE
             if {one.alias_id, one.customer_id} & gone
             else identity.link(connection, one, at=batch.at)
             for one in batch.links
         ]
         (taken,) = _take(connection, [replace(batch, links=(), whole=False)], tombstones)
-        if batch.whole and (CONFLICT in taken.outcomes or REFUSED in links):
+        if batch.whole and (CONFLICT in taken.outcomes or {REFUSED, GONE} & set(links)):
             savepoint.rollback()
             return replace(taken, links=links, stored=False)
     return replace(taken, links=links)

@@ -8,8 +8,9 @@ from typing import Any
 
 from churnguard.store.records import QuarantinedRow
 
-LINKED, KNOWN, REFUSED = 0, 1, 2
-"""What became of one link: new; said before; the id is linked with somebody else already."""
+LINKED, KNOWN, REFUSED, GONE = 0, 1, 2, 3
+"""What became of one link: new; said before; the id is linked with somebody else already; one of
+the two ids is an erased person's."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class EventBatch:
     mends : sequence of str or None
         Event by event, the quarantined row that it mends; empty: none.
     whole : bool
-        Nothing is stored if one event is a conflict or one link refused.
+        Nothing is stored if one event is a conflict or one link not made.
     at : int
         When the batch came, in microseconds.
     """
@@ -63,7 +64,7 @@ class Taken:
     outcomes : sequence of int
         Event by event: ``ACCEPTED``, ``DUPLICATE`` or ``CONFLICT``.
     links : sequence of int
-        Link by link: :data:`LINKED`, :data:`KNOWN` or :data:`REFUSED`.
+        Link by link: :data:`LINKED`, :data:`KNOWN`, :data:`REFUSED` or :data:`GONE`.
     stored : bool
         False where a batch that had to be whole was not; the outcomes then say why.
     """

@@ -18,6 +18,7 @@ from churnguard.events.customers import BOOK_SCHEMA
 from churnguard.events.schema import EVENT_SCHEMA
 from churnguard.events.timeline import Timeline
 from churnguard.jobs.ports import (
+    GONE,
     KNOWN,
     LINKED,
     REFUSED,
@@ -104,7 +105,7 @@ class FakeEventStore:
             row | {name: from_us(row[name]) for name in ("occurred_at", "received_at")}
             for row in rows
         )
-        if batch.whole and (CONFLICT in outcomes or REFUSED in links):
+        if batch.whole and (CONFLICT in outcomes or {REFUSED, GONE} & set(links)):
             self.__dict__ = before
             return Taken(outcomes, links, stored=False)
         self.quarantine(batch.rejected)
@@ -114,7 +115,7 @@ class FakeEventStore:
     def _link(self, link: Link) -> int:
         """Merge an alias into a customer; what is linked already stays as it is."""
         if {link.alias_id, link.customer_id} & self._forgotten:
-            return REFUSED
+            return GONE
         target = self._aliases.get(link.customer_id, link.customer_id)
         if link.alias_id in self._aliases:
             return KNOWN if self._aliases[link.alias_id] == target else REFUSED

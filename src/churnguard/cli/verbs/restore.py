@@ -32,10 +32,8 @@ def restore(
     text = f"{made.files:,} files of {made.made_at} are in {folder} again"
     text += f"; {made.erased:,} people erased again." if made.erased else "."
     if made.erased is None:
-        text += (
-            f"\n{made.tombstones:,} people were erased since or before: bring .secrets/ back, then"
-        )
-        text += " 'churnguard serve' sees to it that they stay so, before it answers."
+        text += f"\n{made.tombstones:,} ids of people were erased since or before: bring .secrets/"
+        text += " back, then 'churnguard serve' sees to it that they stay so, before it answers."
     if made.by_hand:
         text += f"\nThe store comes back with pg_restore; it was copied with:\n  {made.by_hand}"
     values = {"made_at": made.made_at, "files": made.files, "tombstones": made.tombstones}

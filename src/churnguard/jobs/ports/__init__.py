@@ -19,6 +19,7 @@ from churnguard.jobs.ports.shop import Shop
 from churnguard.jobs.ports.watch import WatchStore
 from churnguard.jobs.ports.work import WorkBook
 from churnguard.store.intake_records import (
+    GONE,
     KNOWN,
     LINKED,
     REFUSED,
@@ -57,6 +58,7 @@ from churnguard.store.service_records import (
 )
 
 __all__ = [
+    "GONE",
     "KNOWN",
     "LINKED",
     "REFUSED",
