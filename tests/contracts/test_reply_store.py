@@ -56,6 +56,13 @@ def test_a_dead_request_is_taken_over_and_its_late_end_is_refused(replies):
     assert replies.finish(b"key", DONE, started=NOON + timedelta(seconds=60))
 
 
+def test_a_request_that_died_while_the_clock_was_wrong_is_taken_over(replies):
+    """F27: begun in a future that the clock has left again; nobody waits until that comes."""
+    begin(replies, after=400 * 86_400)
+    assert begin(replies) is None
+    assert replies.finish(b"key", DONE, started=NOON)
+
+
 def test_an_abandoned_request_may_be_sent_again(replies):
     begin(replies)
     replies.abandon(b"key", started=NOON)

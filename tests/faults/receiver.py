@@ -42,6 +42,8 @@ class Receiver:
         return f"{scheme}://127.0.0.1:{self.port}/hook?shop=1"
 
     def close(self) -> None:
+        if self._closing:
+            return
         self._closing = True
         self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
         self._listener.close()
@@ -85,7 +87,7 @@ def _read_request(stream: socket.socket) -> tuple[dict[str, str], bytes]:
     lines = head.decode().split("\r\n")
     headers = dict(line.lower().split(": ", 1) for line in lines[1:])
     values = {name: line.split(": ", 1)[1] for line, name in zip(lines[1:], headers, strict=True)}
-    while len(body) < int(values["content-length"]):
+    while len(body) < int(values.get("content-length", 0)):
         body += stream.recv(65536)
     return values | {":line": lines[0]}, body
 

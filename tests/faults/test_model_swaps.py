@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import random
-import sys
+import shutil
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Self
 
 import httpx
 import pytest
 from harness import Server
+from receiver import receiving, status
 from small_model import NOW, customers_of, make_bundle, make_shop, promote
 
 import churnguard
 from churnguard.clock import system_clock
+from churnguard.errors import StoreError
+from churnguard.jobs import promote as promotions
 from churnguard.jobs.champion import ChampionHolder
 from churnguard.jobs.keys import create_key
+from churnguard.jobs.models import list_models
 from churnguard.jobs.ports import LedgerEntry, Shop
 from churnguard.jobs.score_customer import CustomerScorer
 from churnguard.jobs.timeline_cache import TimelineCache
 from churnguard.project.layout import Layout
+from churnguard.store.mlflow_registry import MlflowRegistry
 from churnguard.testing import build_events
 
 CLIENTS = 16
+UNLIMITED = {"CHURNGUARD_REQUESTS_PER_MINUTE": "0"}
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +57,7 @@ def bundles(shop: Shop) -> list[Path]:
 def server(shop: Shop) -> Iterator[Server]:
     """Serve the shop."""
     key = create_key(shop, "faults", ["scores:read"])[1]
-    with Server(shop.root, key, environ={"CHURNGUARD_REQUESTS_PER_MINUTE": "0"}) as server:
+    with Server(shop.root, key, environ=UNLIMITED) as server:
         yield server
 
 
@@ -144,18 +150,95 @@ def memory_mb(server: Server) -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
 
 
-def test_promotions_at_once_end_in_one_champion_everywhere(shop, bundles):
-    """F17: two promote and one goes back at the same time; two workers agree on the last line."""
+class Registry:
+    """MLflow's part in a promotion: versions are copies of bundles, odd and even ones."""
+
+    def __init__(self, folders: list[Path]) -> None:
+        self._folders = folders
+        self.champion = ""
+
+    def fetch_bundle(self, version: str, target: Path) -> Path:
+        return Path(shutil.copytree(self._folders[int(version) % 2], target))
+
+    def set_champion(self, version: str) -> None:
+        time.sleep(random.uniform(0, 0.02))
+        self.champion = version
+
+
+@pytest.fixture
+def registry(bundles: list[Path], tmp_path: Path) -> Registry:
+    """Keep copies of both bundles where a training would have left them."""
+    return Registry([shutil.copytree(one, tmp_path / f"run-{one.name}") for one in bundles])
+
+
+def promote_and_go_back(shop: Shop, registry: Registry, first: int) -> None:
+    """Promote eight versions from four threads, and go back four times meanwhile."""
+    ours = replace(shop, registry=lambda: registry)
+    promotions.promote(ours, str(first), approved_by="test")
+
+    def act(turn: int) -> None:
+        if turn % 3 == 2:
+            promotions.rollback(ours, approved_by="test", to=str(first))
+        else:
+            promotions.promote(ours, str(first + 1 + turn), approved_by="test")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(act, range(12)))
+    entries = shop.ledger.history()
+    assert len({entry.sequence for entry in entries}) == len(entries)
+    assert registry.champion == entries[0].version
+
+
+def test_promotions_at_once_end_in_one_champion_everywhere(shop, registry):
+    """F17: promotions and steps back at the same time; two workers agree on the last line.
+
+    While they are made no worker ever finds a bundle missing or half there.
+    """
     workers = [ChampionHolder(shop, canary=without_canary) for _ in range(2)]
-    for worker in workers:
-        assert worker.refresh()
-    with ThreadPoolExecutor(3) as pool:
-        entries = list(pool.map(lambda n: promote(shop, bundles[n % 2], version=f"9{n}"), range(9)))
-    assert len({entry.sequence for entry in entries}) == 9
-    last = shop.ledger.champion()
+    over = threading.Event()
+
+    def follow(worker: ChampionHolder) -> None:
+        while not over.is_set():
+            worker.refresh()
+            assert worker.error is None
+
+    with ThreadPoolExecutor(2) as pool:
+        following = [pool.submit(follow, worker) for worker in workers]
+        try:
+            promote_and_go_back(shop, registry, 9000)
+        finally:
+            over.set()
+        for one in following:
+            one.result(timeout=60)
     for worker in workers:
         worker.refresh()
-        assert worker.current().entry == last
+        assert worker.current().entry == shop.ledger.champion()
+
+
+def test_the_alias_ends_where_the_ledger_does(shop, registry, monkeypatch):
+    """F17: another promotion comes between a promotion's line and its alias, and is told first."""
+    ours = replace(shop, registry=lambda: registry)
+    told = registry.set_champion
+
+    def overtaken(version: str) -> None:
+        monkeypatch.setattr(registry, "set_champion", told)
+        promotions.promote(ours, "9051", approved_by="quicker")
+        told(version)
+
+    monkeypatch.setattr(registry, "set_champion", overtaken)
+    promotions.promote(ours, "9050", approved_by="slower")
+    assert registry.champion == shop.ledger.champion().version == "9051"
+
+
+@pytest.mark.chaos
+def test_two_servers_agree_on_the_champion_within_seconds(shop, server, registry):
+    """F17: the same seen from outside, by two processes that serve one shop."""
+    with Server(shop.root, server.key, environ=UNLIMITED) as other:
+        promote_and_go_back(shop, registry, 9100)
+        last = shop.ledger.champion().version
+        for one in (server, other):
+            with one.client() as client:
+                await_version(client, last, seconds=30)
 
 
 @pytest.mark.parametrize("seconds", [2, pytest.param(30, marks=pytest.mark.chaos)])
@@ -188,21 +271,52 @@ def test_threads_that_score_while_models_are_swapped(shop, bundles, seconds):
     assert all(len(found) == 1 for found in numbers.values())
 
 
-def test_the_registry_is_never_needed(shop, server, monkeypatch):
-    """F12: whatever MLflow's store holds, scores are given; the process does not load MLflow."""
+BROKEN = [
+    status(500),
+    b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n<p/>",
+    "hang",
+    "huge",
+    "reset",
+]
+
+
+def test_the_registry_is_never_needed(shop, server, bundles, tmp_path):
+    """F12: whatever MLflow's server and store do, a start, a swap and scores go on without them.
+
+    An MLflow that leaves a mark where it is loaded stands before the real one, and nobody calls.
+    """
+    mark = tmp_path / "loaded"
+    (tmp_path / "mlflow").mkdir()
+    (tmp_path / "mlflow" / "__init__.py").write_text(f"open({str(mark)!r}, 'w').close()\n")
     (shop.root / "mlruns").mkdir(exist_ok=True)
     (shop.root / "mlruns" / "mlflow.db").write_bytes(b"<html>502 Bad Gateway</html>")
-    poison = ModuleType("mlflow")
-    poison.__getattr__ = lambda name: pytest.fail(f"mlflow.{name} was asked for")
-    monkeypatch.setitem(sys.modules, "mlflow", poison)
-    environ = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "CHURNGUARD_REQUESTS_PER_MINUTE": "0"}
-    with Server(shop.root, server.key, environ=environ) as other, other.client() as client:
-        who = customers_of(shop)[0]
-        assert client.get(f"/v1/customers/{who}/score").json()["model"]
-        maps = Path(f"/proc/{other.process.pid}/maps").read_text()
-        assert "mlflow" not in maps
-    holder = ChampionHolder(shop)
-    assert holder.refresh()
+    with receiving() as receiver:
+        address = f"http://127.0.0.1:{receiver.port}"
+        environ = UNLIMITED | {"MLFLOW_TRACKING_URI": address, "MLFLOW_REGISTRY_URI": address}
+        environ["PYTHONPATH"] = str(tmp_path)
+        with Server(shop.root, server.key, environ=environ) as other, other.client() as client:
+            for mode in BROKEN:
+                receiver.mode = mode
+                assert client.get(f"/v1/customers/{customers_of(shop)[0]}/score").json()["model"]
+            receiver.close()
+            version = str(int(shop.ledger.champion().version) + 1)
+            promote(shop, bundles[int(version) % 2], version=version)
+            await_version(client, version)
+        assert receiver.requests == []
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("content", [b"<html>502 Bad Gateway</html>", bytes(range(256)) * 40])
+def test_a_registry_that_cannot_be_read_is_one_clear_sentence(shop, tmp_path, content):
+    """F12: who asks for a promotion is told; the champion stays."""
+    (tmp_path / "mlflow.db").write_bytes(content)
+    broken = replace(shop, registry=lambda: MlflowRegistry(tmp_path, "shop"))
+    before = shop.ledger.history()
+    for ask in (list_models, lambda it: promotions.promote(it, "1", approved_by="test")):
+        with pytest.raises(StoreError, match=r"mlflow.db cannot be opened") as told:
+            ask(broken)
+        assert "go on with the champion" in told.value.hint
+    assert shop.ledger.history() == before
 
 
 def test_old_data_are_told_and_do_not_stop_anything(shop, server):

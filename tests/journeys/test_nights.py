@@ -173,30 +173,36 @@ def test_a_file_that_was_taken_away_is_not_written_twice(shop, tmp_path):
 
 
 def test_who_objects_between_scoring_and_export_is_in_neither(shop, tmp_path):
-    """F45: the book is asked again when the batch is stored and when the file is written."""
+    """F45: the book is asked again when the batch is stored and when the file is written.
+
+    A file that was written and waits, unseen, for its name is written anew.
+    """
     out = tmp_path / "scores.parquet"
     _killed_at(shop, "score:book", "after", out)
     names = sorted(shop.events.history()["customer_id"].unique().to_pylist())
-    before, between = names[3], names[5]
+    before, between, at_last = names[3], names[5], names[7]
     _object(shop, before)
     _killed_at(shop, "store", "after", out)
     _object(shop, between)
+    _killed_at(shop, "write", "after", out)
+    _object(shop, at_last)
     run_daily(shop, out=out)
     found = {row["customer_id"]: row for row in pq.read_table(out).to_pylist()}
-    for name in (before, between):
+    for name in (before, between, at_last):
         told = {key: found[name][key] for key in ("status", "churn_risk", "band", "action")}
         assert told == {"status": "objected", "churn_risk": None, "band": None, "action": None}
     assert shop.scores.stored_score(before).churn_risk is None
-    assert shop.watch.standings([before, between]) == {}
+    assert shop.watch.standings([before, between, at_last]) == {}
 
 
 @pytest.mark.chaos
-def test_who_is_erased_while_the_night_runs_is_in_nothing_of_it(shop, tmp_path):
-    """F43: scored before the erasure, stored and written after it."""
+@pytest.mark.parametrize("step", ["score:book", "store", "write"])
+def test_who_is_erased_while_the_night_runs_is_in_nothing_of_it(shop, tmp_path, step):
+    """F43: scored before the erasure; stored, written or given its name after it."""
     from churnguard.jobs.erase import erase
 
     out = tmp_path / "scores.parquet"
-    _killed_at(shop, "score:book", "after", out)
+    _killed_at(shop, step, "after", out)
     name = sorted(shop.events.history()["customer_id"].unique().to_pylist())[3]
     erase(shop, name, actor="cli:test")
     run_daily(shop, out=out)

@@ -7,7 +7,6 @@ receipt that is not finished is finished by the next look (:func:`finish_erasure
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ import pyarrow.parquet as pq
 from churnguard.clock import iso
 from churnguard.errors import CustomerNotFound, DataError
 from churnguard.jobs.audit import record
+from churnguard.jobs.durable import sync
 from churnguard.jobs.known_customer import owner_of
 from churnguard.jobs.messages import SUBJECT_ERASED, message
 from churnguard.jobs.ports import ErasureReceipt, Shop
@@ -218,9 +218,9 @@ def _from_lines(file: Path, names: Sequence[str]) -> int:
 
 
 def _replace(unfinished: Path, file: Path) -> None:
-    with unfinished.open("rb") as stream:
-        os.fsync(stream.fileno())
+    sync(unfinished)
     unfinished.replace(file)
+    sync(file.parent)
 
 
 def _note(file: Path, graves: Mapping[bytes, tuple[int, str]]) -> None:

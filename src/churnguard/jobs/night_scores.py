@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from churnguard.compiled import streamed
 from churnguard.events.timeline import Timeline
 from churnguard.jobs.champion import LoadedChampion
+from churnguard.jobs.durable import sync
 from churnguard.jobs.last_look import last_look
 from churnguard.jobs.ports import Shop
 from churnguard.jobs.score_here import sliced
@@ -133,7 +134,7 @@ class NightScores:
             stream.flush()
             os.fsync(stream.fileno())
         unfinished.replace(file)
-        sync_folder(self.folder)
+        sync(self.folder)
 
     def _read(self, name: str) -> Iterator[Score]:
         file = self.folder / f"{name}.jsonl"
@@ -146,12 +147,3 @@ def _told(scores: Iterable[Score], explained: Iterable[Score]) -> list[Score]:
     """Return scores, those with reasons in place of those without."""
     told = {score.customer_id: score for score in explained}
     return [told.get(score.customer_id, score) for score in scores]
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring a folder's list of names to the disk, so that a rename in it is there to stay."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
-from churnguard.errors import InvalidRequest
+from churnguard.errors import BundleMismatch, InvalidRequest
 from churnguard.jobs.audit import record
 from churnguard.jobs.champion import refuse_other_label
+from churnguard.jobs.durable import sync
 from churnguard.jobs.known_bundle import load_known_bundle
 from churnguard.jobs.ledger import champion_before
 from churnguard.jobs.ports import LedgerEntry, Shop
 from churnguard.project.layout import Layout
-from churnguard.scoring.bundle import Bundle
+from churnguard.scoring.bundle import Bundle, bundle_digest, check_bundle
+from churnguard.scoring.signature import read_trusted
 
 ROLLBACK = "rollback of version"
 """How the reason of a rollback begins."""
@@ -69,7 +71,7 @@ def promote(shop: Shop, version: str, *, approved_by: str, reason: str = "") -> 
             version=version,
             bundle=bundle.digest,
         )
-    shop.registry().set_champion(version)
+    _mirror(shop)
     return now
 
 
@@ -121,12 +123,42 @@ def keep_bundle(shop: Shop, version: str) -> Bundle:
         fetched = shop.registry().fetch_bundle(version, Path(folder) / "bundle")
         bundle = load_known_bundle(layout, fetched)
         refuse_other_label(shop, bundle, version)
-        _keep(fetched, layout.bundles / bundle.digest.removeprefix("sha256:"))
+        _keep(layout, fetched, bundle.digest)
     return bundle
 
 
-def _keep(fetched: Path, kept: Path) -> None:
-    """Put a proven bundle where servers look; a damaged copy from before is replaced."""
-    if kept.exists():
-        shutil.rmtree(kept)
-    fetched.rename(kept)
+def _keep(layout: Layout, fetched: Path, digest: str) -> None:
+    """Put a proven bundle where servers look, on the disk before a ledger names it.
+
+    A sound copy from before is left as it is, for servers may be reading it; a damaged one goes.
+    """
+    kept = layout.bundles / digest.removeprefix("sha256:")
+    if _is_sound(layout, kept, digest):
+        return
+    for path in (*fetched.rglob("*"), fetched):
+        sync(path)
+    with suppress(FileNotFoundError):
+        kept.rename(fetched.with_name("damaged"))
+    try:
+        fetched.rename(kept)
+    except OSError:  # another promotion was quicker
+        if not _is_sound(layout, kept, digest):
+            raise
+    sync(layout.bundles)
+
+
+def _is_sound(layout: Layout, folder: Path, digest: str) -> bool:
+    """Tell whether a folder holds this bundle, every file of it as it was signed."""
+    try:
+        check_bundle(folder, read_trusted(layout.trust))
+    except (BundleMismatch, OSError):
+        return False
+    return bundle_digest(folder) == digest
+
+
+def _mirror(shop: Shop) -> None:
+    """Point MLflow's alias to the ledger's champion, whoever else promotes at the same time."""
+    told = None
+    while (now := shop.ledger.champion()) is not None and now.version != told:
+        told = now.version
+        shop.registry().set_champion(told)

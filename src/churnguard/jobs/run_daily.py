@@ -22,9 +22,10 @@ from churnguard.jobs.audit import record
 from churnguard.jobs.champion import LoadedChampion, champion_for, load_champion
 from churnguard.jobs.daily_report import KIND, DailyReport, job_name
 from churnguard.jobs.drift import drift
+from churnguard.jobs.durable import sync
 from churnguard.jobs.housekeeping import tidy
 from churnguard.jobs.job_book import LEASE_SECONDS, Steps, failing_well, holding
-from churnguard.jobs.night_scores import NightScores, sync_folder
+from churnguard.jobs.night_scores import NightScores
 from churnguard.jobs.ports import Progress, ScoreRun, Shop, silent
 from churnguard.jobs.risk_watch import watch_scores
 from churnguard.jobs.score import score_table, worth_explaining
@@ -204,20 +205,29 @@ class _Night:
         return run
 
     def _publish(self, night: NightScores, parts: int, out: Path) -> None:
-        """Write the file once: a kill between the two steps finds it either waiting or gone."""
+        """Write the file once: a kill between the two steps finds it either waiting or gone.
+
+        One that waited through a kill is written anew: who objected since, or was erased, is not
+        in it.
+        """
         waiting = out.with_name(f".{out.stem}.{self.steps.job_id}{out.suffix}")
 
+        is_fresh = False
+
         def write() -> dict[str, Any]:
+            nonlocal is_fresh
             self.progress("writing the file", 0, None)
             scores = _all(night, parts)
             write_table(score_table(scores), waiting)
-            sync_folder(waiting.parent)
+            is_fresh = True
             return {"customers": len(scores)}
 
         def publish() -> dict[str, Any]:
             if waiting.exists():
+                if not is_fresh:
+                    write()
                 waiting.replace(out)
-                sync_folder(out.parent)
+                sync(out.parent)
             return {"out": str(out)}
 
         def note() -> dict[str, Any]:

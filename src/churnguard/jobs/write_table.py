@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from churnguard.errors import InvalidRequest
+from churnguard.jobs.durable import sync
 from churnguard.jobs.write_parquet import write_parquet
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -37,9 +37,9 @@ def write_table(table: pa.Table, out: Path) -> None:
     unfinished = out.with_name(f".{out.name}.unfinished")
     try:
         _WRITERS[out.suffix](table, unfinished)
-        with unfinished.open("rb") as stream:
-            os.fsync(stream.fileno())
+        sync(unfinished)
         unfinished.replace(out)
+        sync(out.parent)
     finally:
         unfinished.unlink(missing_ok=True)
 

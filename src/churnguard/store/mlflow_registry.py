@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from churnguard.clock import from_us
-from churnguard.errors import ModelNotFound
+from churnguard.errors import ModelNotFound, StoreError
 from churnguard.scoring.bundle import bundle_digest
 from churnguard.store.records import RegisteredModel
 
@@ -162,10 +162,23 @@ class MlflowRegistry:
         return mlflow
 
     def _client(self) -> Any:
-        return self._mlflow().MlflowClient()
+        """Open MLflow's store, or say in one sentence that it cannot be."""
+        from sqlalchemy.exc import DatabaseError
+
+        mlflow = self._mlflow()
+        try:
+            return mlflow.MlflowClient()
+        except (DatabaseError, mlflow.exceptions.MlflowException) as error:
+            why = str(getattr(error, "orig", error)).strip().partition("\n")[0]
+            raise StoreError(
+                f"MLflow's store mlruns/mlflow.db cannot be opened: {why}.",
+                hint="Servers go on with the champion they have. Bring the file back from a "
+                "backup, or move mlruns/ away to begin a new one.",
+            ) from error
 
     @contextmanager
     def _run(self, tags: Mapping[str, str]) -> Iterator[tuple[Any, str]]:
+        self._client()
         mlflow = self._mlflow()
         experiment = mlflow.get_experiment_by_name(self._name)
         experiment_id = (

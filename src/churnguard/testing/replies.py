@@ -43,7 +43,8 @@ class FakeReplyStore:
         with self._lock:
             found = self._kept.get(key)
             if found and now < found.expires:
-                stuck = found.reply is None and now >= found.started + timedelta(seconds=patience)
+                apart = abs(now - found.started)
+                stuck = found.reply is None and apart >= timedelta(seconds=patience)
                 if not stuck:
                     return found.reply or Reply(found.fingerprint, running=True)
             self._kept[key] = _Kept(fingerprint, now, now + timedelta(seconds=keep))
