@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,10 +34,10 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 FAMILIES = ("orders", "rhythm")
 
 
-def make_shop(root: Path, *, customers: int = 30) -> Shop:
+def make_shop(root: Path, *, customers: int = 30, environ: Mapping[str, str] | None = None) -> Shop:
     """Make a project with some simulated customers and no model yet."""
     churnguard.create_project(root)
-    shop = churnguard.open_shop(root, environ={})
+    shop = churnguard.open_shop(root, environ=environ or {})
     plan = SimulationPlan(customers=customers, days=300, end=NOW, pace=1.5)
     shop.events.append(simulate(plan).events)
     return shop

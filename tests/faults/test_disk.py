@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,8 +13,10 @@ from typing import Any
 import orjson
 import pytest
 from harness import Server, make_project, stored_ids
+from small_model import customers_of, make_bundle, make_shop, promote
 
 from churnguard.bootstrap import back_up_project, restore_project
+from churnguard.jobs.keys import create_key
 
 SCOPES = ("events:write", "scores:read")
 
@@ -28,7 +31,7 @@ def batch(number: int, rows: int = 200) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A project whose data lie on a disk of 6 MB."""
+    """The folder of a project whose data lie on a disk of 6 MB."""
     data = tmp_path / "shop" / "data"
     data.mkdir(parents=True)
     mount = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(data)]
@@ -40,10 +43,14 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.root
 def test_a_full_disk_is_told_and_recovers(small_disk, history):
-    """F4: 507 with the reason, no part of a batch, reads go on; with room again all goes on."""
+    """F4: 507 with the reason, no part of a batch, reads and scores go on; with room again all."""
+    shop = make_shop(small_disk, customers=3)
+    promote(shop, make_bundle(shop, 1))
+    customers, before = customers_of(shop), stored_ids(small_disk)
+    history.sending(before)
+    key = create_key(shop, "faults", SCOPES)[1]
     ballast = small_disk / "data" / "ballast"
-    ballast.write_bytes(b"x" * 2_500_000)
-    key = make_project(small_disk, scopes=SCOPES)
+    ballast.write_bytes(b"x" * 2_000_000)
     with Server(small_disk, key) as server, server.client() as client:
         statuses = [_send(client, number, history) for number in range(40)]
         assert set(statuses) == {202, 507}
@@ -52,14 +59,19 @@ def test_a_full_disk_is_told_and_recovers(small_disk, history):
         assert "full" in full.json()["detail"]
         assert full.headers["retry-after"]
         assert client.get("/livez").status_code == 200
-        assert client.get("/v1/customers/C1/score").status_code in (200, 503)
+        for customer in customers:
+            score = client.get(f"/v1/customers/{customer}/score")
+            assert score.status_code == 200, score.text
+            assert score.json()["model"]["version"] == "1"
         assert client.get("/v1/quarantine").status_code == 200
         ballast.unlink()
         assert _send(client, 100, history) == 202
         server.kill()
         ids = stored_ids(small_disk)
         history.check(ids)
-        assert len(ids) == len(history.acknowledged)
+        assert len(ids) == len(before) + len(history.acknowledged)
+    with sqlite3.connect(small_disk / "data" / "churnguard.db") as store:
+        assert store.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 def _send(client, number, history):

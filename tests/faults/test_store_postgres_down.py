@@ -17,8 +17,11 @@ import pytest
 import sqlalchemy as sa
 from harness import Server, stored_ids
 from proxy import Proxy
+from small_model import customers_of, make_bundle, make_shop, promote
 
+import churnguard
 from churnguard.errors import StoreError, StoreUnavailable
+from churnguard.jobs.keys import create_key
 from churnguard.store.database import open_database, reading, upgrade_database, writing
 from churnguard.store.schema import demand_current
 from churnguard.store.tables import meta
@@ -187,14 +190,14 @@ def _threads(server: Server) -> int:
 
 
 @pytest.mark.chaos
-def test_a_server_starts_without_its_database_and_is_ready_when_it_comes(mortal, make_server):
+def test_a_server_starts_without_its_database_and_is_ready_when_it_comes(mortal, tmp_path):
     """F6: it lives, says what is missing, refuses quickly, and recovers without a restart."""
     url = mortal.url("shop")
-    upgrade_database(url)
-    server = make_server(environ=_environ(url))
-    mortal.stop("immediate")
-    server.start()
-    with server.client() as client:
+    with _a_server_with_a_model(url, tmp_path) as server, server.client() as client:
+        server.kill()
+        mortal.stop("immediate")
+        server.start()
+        client.base_url = server.url
         assert client.get("/livez").status_code == 200
         ready = client.get("/readyz")
         assert ready.status_code == 503
@@ -206,10 +209,44 @@ def test_a_server_starts_without_its_database_and_is_ready_when_it_comes(mortal,
         assert all(answer.headers["retry-after"] for answer in refused)
         mortal.start()
         assert _until_taken(client, "late") < 10
-        missing = client.get("/readyz").json().get("missing", [])
-        assert "store" not in [item["what"] for item in missing]
-    assert server.stop() == 0
-    assert stored_ids(server.root, **_environ(url)) == ["late"]
+        end = time.monotonic() + 60
+        while client.get("/readyz").status_code != 200:
+            assert time.monotonic() < end, client.get("/readyz").text
+            time.sleep(0.2)
+        assert server.stop() == 0
+        ids = stored_ids(server.root, **_environ(url))
+    assert [one for one in ids if one.startswith(("early", "late"))] == ["late"]
+
+
+def _a_server_with_a_model(url: str, folder: Path) -> Server:
+    upgrade_database(url)
+    shop = make_shop(folder / "shop", customers=6, environ=_environ(url))
+    promote(shop, make_bundle(shop, 1))
+    return Server(shop.root, create_key(shop, "faults", None)[1], environ=_environ(url))
+
+
+@pytest.mark.chaos
+def test_scores_go_on_and_say_so_while_the_database_is_away(mortal, tmp_path):
+    """F7: of customers that were asked about lately, from what was known; of others, a 503."""
+    with _a_server_with_a_model(mortal.url("shop"), tmp_path) as server, server.client() as client:
+        shop = churnguard.open_shop(server.root, environ=_environ(mortal.url("shop")))
+        asked, other = customers_of(shop)[:2]
+        before = client.get(f"/v1/customers/{asked}/score").json()
+        assert before["degraded"] is False
+        mortal.stop("immediate")
+        time.sleep(3)  # longer than a key is trusted without a look
+        for _ in range(3):
+            answer = client.get(f"/v1/customers/{asked}/score")
+            assert answer.status_code == 200, answer.text
+            assert answer.json()["degraded"] is True
+            assert answer.json()["churn_risk"] == before["churn_risk"]
+            refused = client.get(f"/v1/customers/{other}/score")
+            assert refused.status_code == 503
+            assert refused.headers["retry-after"]
+        mortal.start()
+        _until_taken(client, "late")
+        for one in (asked, other):
+            assert client.get(f"/v1/customers/{one}/score").json()["degraded"] is False
 
 
 @pytest.mark.chaos

@@ -108,7 +108,7 @@ def test_the_disk_is_told_to_keep_it_before_the_caller_is_told_so(make_server, t
     """F3: between the request and its 202 stands a sync of the write-ahead log."""
     trace = tmp_path / "trace"
     calls = "trace=fsync,fdatasync,sendto,sendmsg,write,writev,recvfrom,read"
-    under = ("strace", "-f", "-e", calls, "-s", "200", "-o", str(trace))
+    under = ("strace", "-f", "-y", "-e", calls, "-s", "200", "-o", str(trace))
     server = make_server(under=under).start()
     one = {"event_id": "e1", "customer_id": "C1", "event": "signed_in", "occurred_at": "2026-01-01"}
     with server.client(timeout=120) as client:
@@ -119,9 +119,17 @@ def test_the_disk_is_told_to_keep_it_before_the_caller_is_told_so(make_server, t
     lines = trace.read_text(errors="replace").splitlines()
     asked = next(place for place, line in enumerate(lines) if "POST /v1/events" in line)
     told = next(place for place, line in enumerate(lines) if "HTTP/1.1 202" in line)
-    synced = [
-        place
-        for place, line in enumerate(lines)
-        if re.search(r"f(data)?sync.*= 0|resumed.*= 0$", line)
-    ]
-    assert any(asked < place < told for place in synced), "\n".join(lines[asked : told + 1])
+    between = lines[asked:told]
+    assert any(_ends_a_sync(between, place) for place in range(len(between))), "\n".join(between)
+
+
+def _ends_a_sync(lines: list[str], place: int) -> bool:
+    """Tell whether a line of strace ends a sync of the write-ahead log that began in them too."""
+    line = lines[place]
+    if re.search(r"f(data)?sync\(\d+<[^>]*\.db-wal>\) += 0$", line):
+        return True
+    if not re.search(r"<\.\.\. f(data)?sync resumed>.*= 0$", line):
+        return False
+    thread = line.split()[0]
+    begun = [one for one in lines[:place] if one.split()[0] == thread and "unfinished" in one]
+    return bool(begun) and ".db-wal>" in begun[-1]

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 import pytest
+from harness import Server
+from small_model import customers_of, make_bundle, make_shop, promote
+
+from churnguard.jobs.keys import create_key
 
 pytestmark = pytest.mark.chaos
 
@@ -24,6 +29,52 @@ def test_it_serves_all_the_same(make_server, name):
     with server.client() as client:
         assert client.get("/v1/at-risk").status_code == 200
     assert server.stop() == 0
+
+
+@pytest.fixture
+def small_mount(tmp_path):
+    """Mount a disk of 64 kB that is full, or one of which nothing can be changed."""
+    mounted = []
+
+    def mount(name, options):
+        folder = tmp_path / name
+        folder.mkdir()
+        words = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+        if subprocess.run(words, capture_output=True, check=False).returncode:
+            pytest.skip("mounting a tmpfs is not allowed here")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.root
+def test_it_serves_with_a_home_that_is_read_only_and_a_full_folder_for_temporary_files(
+    make_server, small_mount
+):
+    """Neither is written to: a start, events, a promotion by the ledger and scores go on."""
+    home, full = small_mount("home", "ro"), small_mount("tmp", "size=64k")
+    with pytest.raises(OSError, match="No space left"), (full / "ballast").open("wb") as ballast:
+        ballast.write(bytes(1_000_000))
+    with pytest.raises(OSError, match="Read-only"):
+        (home / "x").touch()
+    environ = {"HOME": str(home), "TMPDIR": str(full)}
+    shop = make_shop(full.with_name("shop"), customers=3)
+    key = create_key(shop, "faults", ["scores:read", "events:write"])[1]
+    with Server(shop.root, key, environ=environ) as server, server.client() as client:
+        who = customers_of(shop)[0]
+        event = {"event_id": "e1", "customer_id": who, "event": "signed_in"}
+        event["occurred_at"] = "2026-11-01T10:00:00Z"
+        assert client.post("/v1/events", json=event).status_code == 202
+        promote(shop, make_bundle(shop, 1))
+        end = time.monotonic() + 60
+        while client.get(f"/v1/customers/{who}/score").status_code != 200:
+            assert time.monotonic() < end, client.get(f"/v1/customers/{who}/score").text
+            time.sleep(0.2)
+        assert server.stop() == 0
+        assert "Traceback" not in server.log
 
 
 def _serve(server, *, files, environ=None):

@@ -19,6 +19,8 @@ from churnguard.store.database import open_database
 from churnguard.store.keys import SqlKeyStore
 from churnguard.testing import NOON, FakeChampion, FakeScorer, fake_shop
 
+MINUTE = timedelta(minutes=1)
+
 
 @pytest.fixture
 def now():
@@ -136,20 +138,6 @@ def away(ring, monkeypatch):
     return lambda: monkeypatch.setattr(ring._shop.keys, "verify", refuse)
 
 
-def test_a_key_that_was_good_lately_is_taken_while_the_store_is_away(ring, now, away):
-    """Else no score could be given from what the store said last; a stranger learns nothing."""
-    key, text = create_key(ring._shop, "crm", ["scores:read"])
-    ring.check(text)
-    away()
-    now[0] = LATELY_SECONDS - 1
-    assert ring.check(text) == key
-    with pytest.raises(StoreUnavailable):
-        ring.check("cg_live_0000_1")
-    now[0] = LATELY_SECONDS
-    with pytest.raises(StoreUnavailable):
-        ring.check(text)
-
-
 def test_a_key_that_ended_is_not_taken_while_the_store_is_away(ring, now, away):
     ends = NOON + timedelta(seconds=60)
     key, text = ring._shop.keys.create("crm", ["scores:read"], now=NOON, expires_at=ends)
@@ -199,6 +187,30 @@ def test_a_revoked_key_is_refused_by_every_worker_within_seconds(tmp_path, make_
     now[0] = 2.0
     assert [one.get("/v1/model").status_code for one in workers] == [401, 401]
     engine.dispose()
+
+
+def test_a_key_that_was_good_lately_goes_on_while_the_store_is_away(ring, now, away):
+    """F7: for fifteen minutes after the last look, and not past its end; others are not let in."""
+    shop = ring._shop
+    key, text = create_key(shop, "crm", ["scores:read"])
+    _, short = shop.keys.create("short", ["scores:read"], now=NOON, expires_at=NOON + MINUTE)
+    _, unseen = create_key(shop, "unseen", ["scores:read"])
+    revoked, gone = create_key(shop, "gone", ["scores:read"])
+    for one in (text, short, gone):
+        ring.check(one)
+    revoke_key(shop, revoked.key_id)
+    with pytest.raises(NotAuthenticated):
+        ring.check(gone)
+
+    away()
+    now[0] = LATELY_SECONDS - 1
+    assert ring.check(text) == key
+    for one in (short, unseen, gone, text[:-1] + "x"):
+        with pytest.raises(StoreUnavailable):
+            ring.check(one)
+    now[0] = LATELY_SECONDS
+    with pytest.raises(StoreUnavailable):
+        ring.check(text)
 
 
 def test_last_use_is_written_down_now_and_then_and_not_in_a_request(make_client):

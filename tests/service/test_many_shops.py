@@ -164,7 +164,7 @@ def test_a_key_that_was_good_lately_finds_its_shop_while_its_store_is_away(
     monkeypatch.setattr(shops[0].keys, "verify", away)
     for _ in range(2):
         for app in client.app.apps:
-            app.state.keys._trusted.clear()
+            app.state.keys._trusted.clear()  # as after two seconds
         assert at_risk(client.as_key(keys[0])) == ["A1"]
 
 

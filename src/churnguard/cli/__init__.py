@@ -38,14 +38,19 @@ def _run() -> None:
         if debug:
             raise
         sys.exit(report_error(error, as_json=as_json))
-    except MemoryError:
-        if debug:
+    except (MemoryError, RuntimeError) as error:
+        if debug or not _is_short_of_memory(error):
             raise
         short = ChurnGuardError(
             "There is too little memory for this; nothing was changed.",
             hint="Give the process more, or do the work on a larger machine.",
         )
         sys.exit(report_error(short, as_json=as_json))
+
+
+def _is_short_of_memory(error: Exception) -> bool:
+    """Tell whether there was no memory, be it for a thread's stack."""
+    return isinstance(error, MemoryError) or "can't start new thread" in str(error)
 
 
 __all__ = ["main"]

@@ -148,7 +148,7 @@ class KeyRing:
         return True
 
     def check(self, text: str, *, address: str = "") -> ApiKey:
-        """Return the key behind a text, asking the store.
+        """Return the key behind a text, asking the store; see :data:`LATELY_SECONDS`.
 
         Parameters
         ----------
@@ -174,10 +174,11 @@ class KeyRing:
         try:
             key = self._shop.keys.verify(text, now=self._shop.clock())
         except StoreUnavailable:
-            lately = self._good_lately(digest)
-            if lately is None:
+            known = self._good_lately(digest)
+            if known is None:
                 raise
-            return lately
+            self._trust(digest, known)
+            return known
         if key is None:
             for kept in (self._lately, self._trusted, self._looks):
                 kept.pop(digest, None)
@@ -187,28 +188,29 @@ class KeyRing:
                 hint="Make a new one with 'churnguard keys create'.",
                 error="invalid_token",
             )
-        self._remember(digest, key)
+        if len(self._lately) >= _MOST_LATELY:
+            self._lately.clear()
+        self._lately[digest] = (self._monotonic() + LATELY_SECONDS, key)
+        self._trust(digest, key)
         return key
 
-    def _good_lately(self, digest: bytes) -> ApiKey | None:
-        """Return a key that was found good lately, and has not ended since."""
-        until, key = self._lately.get(digest, (0.0, None))
-        if key is None or self._monotonic() >= until:
-            return None
-        ended = key.expires_at is not None and key.expires_at <= self._shop.clock()
-        return None if ended else key
-
-    def _remember(self, digest: bytes, key: ApiKey) -> None:
+    def _trust(self, digest: bytes, key: ApiKey) -> None:
+        """Let a key in without a look for a moment."""
         if len(self._trusted) >= _MOST_TRUSTED:
             self._trusted.clear()
             self._looks.clear()
-        if len(self._lately) >= _MOST_LATELY:
-            self._lately.clear()
         now = self._monotonic()
         self._trusted[digest] = (now + TRUSTED_SECONDS, key)
         self._looks[digest] = now + TRUSTED_SECONDS / 2
-        self._lately[digest] = now + LATELY_SECONDS, key
         self._used[key.key_id] = self._shop.clock()
+
+    def _good_lately(self, digest: bytes) -> ApiKey | None:
+        """Return a key that the store called good lately, unless it has expired since."""
+        until, key = self._lately.get(digest, (0.0, None))
+        if key is None or self._monotonic() >= until:
+            return None
+        over = key.expires_at is not None and key.expires_at <= self._shop.clock()
+        return None if over else key
 
     def step(self) -> None:
         """Write down when keys were last used; called now and then, never within a request."""
