@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import io
+import json
 import os
 import pickle  # noqa: TID251 - to make what must never be read
 import shutil
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,8 +71,13 @@ def refused(shop: Shop, holder: ChampionHolder, folder: Path) -> str:
 
 FILES = (
     "manifest.json", "manifest.sig", "models/trees.txt", "scorer.json", "calibration.json",
-    "catalogue.json", "facts.json", "golden_events.parquet", "golden_rows.parquet",
+    "catalogue.json", "facts.json", "reasons.json", "recipe.json", "card.md",
+    "golden_events.parquet", "golden_rows.parquet",
 )  # fmt: skip
+
+
+def test_every_file_of_a_bundle_is_damaged_below(good):
+    assert {one.relative_to(good).as_posix() for one in good.rglob("*.*")} == set(FILES)
 
 
 @settings(
@@ -155,7 +164,7 @@ def change_order(folder: Path) -> None:
 
 
 def leave_one_out(folder: Path) -> None:
-    rewrite_json(folder / "catalogue.json", lambda v: v["signals"].pop())
+    rewrite_json(folder / "catalogue.json", lambda v: v | {"signals": v["signals"][:-1]})
 
 
 def other_version(folder: Path) -> None:
@@ -171,11 +180,22 @@ def no_catalogue(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [change_order, leave_one_out, other_version, other_columns, no_catalogue]
+    ("change", "reason"),
+    [
+        (change_order, "other_signals"),
+        (leave_one_out, "other_signals"),
+        (other_version, "other_signals"),
+        (other_columns, "damaged"),
+        (no_catalogue, "damaged"),
+    ],
 )
-def test_a_model_for_other_signals_is_refused(shop, good, holder, change):
-    """F14: another list, order or version of signals, with hashes and signature in order."""
+def test_a_model_for_other_signals_is_refused(shop, good, holder, change, reason):
+    """F14: another list, order or version of signals, with hashes and signature in order.
+
+    The refusal is for the signals: no golden customer has been tried by then.
+    """
     assert refused(shop, holder, signed_again(shop, good, change))
+    assert holder.refused.reason == reason
 
 
 def test_a_model_that_says_the_same_of_everybody_is_refused(shop, holder):
@@ -230,7 +250,26 @@ class Marker:
         return os.system, (f"touch {self.file}",)
 
 
-ARTIFACTS = ("model.pkl", "models/model.joblib", "python_model.pkl", "MLmodel", "loader.py")
+ARTIFACTS = (
+    "model.pkl", "models/model.joblib", "python_model.pkl", "model.pkl.gz", "model.skops",
+    "MLmodel", "loader.py",
+)  # fmt: skip
+
+
+def _with_a_trust_list_of_its_own(harmful: bytes) -> bytes:
+    """Return a file of skops that asks for ``os.system`` and says itself that this is trusted."""
+    schema = {
+        "__class__": "system",
+        "__module__": "os",
+        "__loader__": "ReduceNode",
+        "reduce": {"content": "inner.pkl"},
+        "trusted": ["os.system"],
+    }
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("schema.json", json.dumps(schema))
+        archive.writestr("inner.pkl", harmful)
+    return packed.getvalue()
 
 
 @pytest.mark.parametrize("name", ARTIFACTS)
@@ -241,6 +280,10 @@ def test_what_could_run_code_is_never_read(shop, good, holder, tmp_path, name, s
     harmful = pickle.dumps(Marker(mark))
     if name == "MLmodel":
         harmful = b"flavors:\n  python_function:\n    loader_module: os\n    code: code\n"
+    if name.endswith(".gz"):
+        harmful = gzip.compress(harmful)
+    if name.endswith(".skops"):
+        harmful = _with_a_trust_list_of_its_own(harmful)
     if name == "loader.py":
         harmful = f"open({str(mark)!r}, 'w')".encode()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -18,16 +18,24 @@ from churnguard.store.schema import MIGRATIONS, REVISIONS
 
 KILLED = """
 import os, sys
+import alembic.runtime.environment, psycopg
 import sqlalchemy as sa
 from churnguard.store.database import upgrade_database
-left = int(sys.argv[2])
-@sa.event.listens_for(sa.Engine, "before_cursor_execute")
-def count(connection, cursor, statement, *rest):
-    global left
-    left -= 1
-    if not left:
-        os._exit(9)
-upgrade_database(sys.argv[1])
+
+def die_at(left):
+    @sa.event.listens_for(sa.Engine, "before_cursor_execute")
+    def count(connection, cursor, statement, *rest):
+        nonlocal left
+        left -= 1
+        if not left:
+            os._exit(9)
+    upgrade_database(sys.argv[1])
+    os._exit(0)
+
+for line in sys.stdin:
+    if os.fork() == 0:
+        die_at(int(line))
+    print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
 """
 BOTH = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
@@ -99,11 +107,66 @@ def test_each_step_only_adds(engine):
         assert {table: _uniques(engine, table) for table in tables} == unique
 
 
+@pytest.fixture
+def killed_at(url) -> Iterator[Callable[[int], bool]]:
+    """Migrate in processes that die at a statement, and tell whether there was such a one."""
+    command = [sys.executable, "-W", "ignore", "-c", KILLED, url]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as starter:
+
+        def killed(statement: int) -> bool:
+            starter.stdin.write(f"{statement}\n")
+            starter.stdin.flush()
+            code = int(starter.stdout.readline())
+            assert code in (0, 9)
+            return code == 9
+
+        yield killed
+
+
+def _all_of(engine: sa.Engine) -> tuple[object, ...]:
+    """Return which schema a store says that it has, its columns, and what it knows of itself."""
+    with engine.connect() as connection:
+        tables = sa.inspect(connection).get_table_names()
+        rows = [
+            connection.exec_driver_sql(f"SELECT * FROM {table} ORDER BY 1").all()
+            for table in ("alembic_version", "meta")
+            if table in tables
+        ]
+    return _columns(engine), str(rows)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("begun", [None, REVISIONS[0]])
+def test_a_migration_killed_at_any_statement_leaves_the_store_as_it_was(
+    url, engine, killed_at, begun
+):
+    """F37: from nothing, and from a store of the version before with a row in it."""
+    if begun:
+        _made_by_the_first(engine)
+    before, statement = _all_of(engine), 1
+    while killed_at(statement):
+        assert _all_of(engine) == before, f"killed at statement {statement}"
+        statement += 1
+    assert statement > 20
+    assert _all_of(engine) != before
+    assert upgrade_database(url) == (REVISIONS[-1], REVISIONS[-1])
+
+
+def _made_by_the_first(engine: sa.Engine) -> None:
+    """Make a store as the first version left it, with something in it."""
+    _migrate(engine, REVISIONS[0])
+    with writing(engine) as connection:
+        connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+        connection.exec_driver_sql(f"INSERT INTO alembic_version VALUES ('{REVISIONS[0]}')")
+        connection.exec_driver_sql("INSERT INTO meta (name, value) VALUES ('shop', 'a')")
+
+
 @pytest.mark.parametrize("statement", [1, 5, 23, 60])
-def test_a_migration_that_is_killed_leaves_nothing_half_done(url, statement):
+def test_a_migration_that_is_killed_leaves_nothing_half_done(url, killed_at, statement):
     """F37: killed at a statement, the store is as it was; run again, it is made; and once more."""
-    command = [sys.executable, "-W", "ignore", "-c", KILLED, url, str(statement)]
-    assert subprocess.run(command, check=False, capture_output=True).returncode == 9
+    assert killed_at(statement)
     assert upgrade_database(url) == (None, REVISIONS[-1])
     assert upgrade_database(url) == (REVISIONS[-1], REVISIONS[-1])
     open_database(url).dispose()

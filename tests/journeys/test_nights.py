@@ -131,8 +131,9 @@ SOME = [
 ALL = [
     (step, when)
     for step in (
-        "begin", "export", "score:00", "score:15", "score:book", "explain:00", "explain:15",
-        "store", "write", "publish", "audit", "watch:00", "watch:15", "drift", "tidy",
+        "begin", "export", *(f"score:{n:02}" for n in range(16)), "score:book",
+        *(f"explain:{n:02}" for n in range(16)), "store", "write", "publish", "audit",
+        *(f"watch:{n:02}" for n in range(16)), "drift", "tidy",
     )
     for when in ("before", "after")
 ]  # fmt: skip
