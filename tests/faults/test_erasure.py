@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import threading
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import sqlalchemy as sa
 
 import churnguard
 from churnguard.jobs.deliver import deliver_due
@@ -18,6 +20,7 @@ from churnguard.jobs.erase import erase, finish_erasures
 from churnguard.jobs.ingest import ingest
 from churnguard.jobs.ports import Endpoint, EventBatch, Link
 from churnguard.jobs.privacy import object_to_profiling
+from churnguard.store.database import open_database, reading, upgrade_database
 from churnguard.store.records import QuarantinedRow
 from churnguard.testing import NOON, FakeCourier, build_events, build_run, build_score
 
@@ -86,6 +89,39 @@ def test_after_the_receipt_no_store_holds_the_person(shop):
     assert shop.events.history()["customer_id"].to_pylist() == ["C2"]
     assert shop.scores.stored_score("C2") is not None
     assert shop.audit.verify().broken == ""
+
+
+@pytest.mark.postgres
+def test_after_the_receipt_no_table_in_postgres_holds_the_person(tmp_path, postgres_url):
+    """F43: the same in PostgreSQL, whose log and backups are named in the receipt."""
+    upgrade_database(postgres_url)
+    churnguard.create_project(tmp_path / "shop")
+    shop = churnguard.open_shop(tmp_path / "shop", environ={"CHURNGUARD_STORE": postgres_url})
+    fill(shop)
+    assert {"event", "customer", "quarantine", "outcome"} <= traced_tables(postgres_url)
+    receipt = erase(shop, CANARY, actor="cli:dana")
+    assert shop.privacy.proven(receipt)
+    assert traced_tables(postgres_url) == set()
+    assert traces(shop.root) == []
+    assert shop.events.history()["customer_id"].to_pylist() == ["C2"]
+
+
+def traced_tables(url: str) -> set[str]:
+    """Return the tables that hold the canary, as text or as bytes."""
+    engine = open_database(url)
+    with reading(engine) as connection:
+        found = {
+            name
+            for name in sa.inspect(connection).get_table_names()
+            if b"7f3a9c" in _content(connection.exec_driver_sql(f"SELECT * FROM {name}"))
+        }
+    engine.dispose()
+    return found
+
+
+def _content(rows: Iterable[Iterable[object]]) -> bytes:
+    values = (value for row in rows for value in row)
+    return b"\n".join(v if isinstance(v, bytes) else str(v).encode() for v in values)
 
 
 def test_erasing_twice_gives_the_same_receipt(shop):

@@ -161,6 +161,7 @@ def test_cloud_events_in_their_three_modes(sender, shop, mode):
         (b"{", {}, 422),
         (b"7", {}, 422),
         (b'{"value": NaN}', {}, 422),
+        (b'{"value": -Infinity}', {}, 422),
         (b'{"value": 1e400}', {}, 422),
         (b'{"event": "\\ud800"}', {}, 422),
         (b'{"event": "a", "event": "b"}', {}, 422),

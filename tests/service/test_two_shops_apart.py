@@ -110,10 +110,31 @@ def shops(make_client):
     return made
 
 
+@pytest.fixture
+def together(make_many):
+    """Give a client of two shops behind one address with the first one's key, and both's ids."""
+    made = [shop_of(name) for name in ("thyme", "olive")]
+    key = made[0][0].keys.create("thyme", tuple(SCOPES), now=NOON)[1]
+    client = make_many(*(shop for shop, _, _ in made), key=key)
+    return client, *(ids for _, _, ids in made)
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_a_key_of_one_shop_opens_nothing_of_one_that_is_served_beside_it(together, method, path):
+    """The same where one process has both: the first shop's key, the other one's ids."""
+    client, _, theirs = together
+    hold_nothing_of_theirs(client, theirs, method, path)
+
+
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_a_key_of_one_shop_opens_nothing_of_another(shops, method, path):
     """With A's key and B's ids: not found, in the same words as for an id that nobody has."""
     (client, _, _), (_, theirs, _) = shops
+    hold_nothing_of_theirs(client, theirs, method, path)
+
+
+def hold_nothing_of_theirs(client, theirs, method, path):
+    """Hold that ids of another shop are answered as those that nobody has."""
     nobody = dict.fromkeys(theirs, "nobody")
     found, missing = (ask(client, method, path, ids) for ids in (theirs, nobody))
     if "{" in path:
