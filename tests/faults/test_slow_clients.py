@@ -151,3 +151,24 @@ def test_two_hundred_dawdlers_hold_nobody_up(address):
             client.sendall(b"POST /v1/scores HTTP/1.1\r\nHost: x\r\n")
         busy = sorted(ask(address) for _ in range(20))[10]
     assert busy < max(0.25, 10 * quiet)
+
+
+@pytest.mark.chaos
+def test_a_server_as_it_is_started_hangs_up_on_dawdlers(make_server):
+    """The same of ``churnguard serve``: heads and bodies without end, and honest callers between."""
+    with make_server(scopes=["scores:read"]) as server, contextlib.ExitStack() as stack:
+        host, port = server.url.removeprefix("http://").split(":")
+        head = "POST /v1/scores HTTP/1.1\r\nHost: localhost\r\n"
+        whole = f"{head}Authorization: Bearer {server.key}\r\nContent-Length: 9\r\n\r\n"
+        dawdlers = []
+        for sent in ["", head, f"{head}X: ", whole] * 25:
+            client = socket.create_connection((host, int(port)), timeout=60)
+            stack.enter_context(contextlib.closing(client))
+            client.sendall(sent.encode())
+            dawdlers.append(client)
+        with server.client() as honest:
+            assert all(honest.get("/v1/at-risk").status_code == 200 for _ in range(50))
+        answers = [read_all(client)[:13] for client in dawdlers]
+        assert set(answers) == {b"HTTP/1.1 408 "}
+        with server.client() as honest:
+            assert honest.get("/v1/at-risk").status_code == 200
