@@ -155,7 +155,7 @@ def test_two_hundred_dawdlers_hold_nobody_up(address):
 
 @pytest.mark.chaos
 def test_a_server_as_it_is_started_hangs_up_on_dawdlers(make_server):
-    """The same of ``churnguard serve``: heads and bodies without end, and honest callers between."""
+    """The same of ``churnguard serve``: heads and bodies without end, honest callers between."""
     with make_server(scopes=["scores:read"]) as server, contextlib.ExitStack() as stack:
         host, port = server.url.removeprefix("http://").split(":")
         head = "POST /v1/scores HTTP/1.1\r\nHost: localhost\r\n"

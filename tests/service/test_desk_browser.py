@@ -7,13 +7,23 @@ import threading
 import time
 from collections.abc import Iterator
 from typing import Any, Self
+from urllib.parse import quote
 
 import pytest
 import uvicorn
 
 from churnguard.jobs.ports import Shop
 from churnguard.serving import create_app
-from churnguard.testing import NOON, FakeChampion, FakeScorer, sample_shop
+from churnguard.testing import (
+    NOON,
+    FakeChampion,
+    FakeScorer,
+    build_action,
+    build_reason,
+    build_score,
+    fake_shop,
+    sample_shop,
+)
 
 pytestmark = pytest.mark.chromium
 
@@ -185,3 +195,24 @@ def test_every_control_has_a_name_and_every_page_one_heading(served, open_page):
         assert page.locator("h1").count() == 1
         assert page.locator("main").count() == page.locator("header").count() == 1
         assert page.locator("html").get_attribute("lang") == "he"
+
+
+HOSTILE = "<img src=x onerror='window.ran=1'><script>window.ran=1</script>\u202e=1+1"
+
+
+def test_hostile_names_run_nothing_and_the_policy_stops_what_would(browser) -> None:
+    """F47: in the list and on the page of a customer; a script that got in would not run either."""
+    reason = build_reason(text={"en": HOSTILE, "he": HOSTILE})
+    score = build_score(HOSTILE, reasons=(reason,), action=build_action(HOSTILE, decision_id="d1"))
+    with Served(fake_shop([score]), open_desk=True) as served:
+        page = browser.new_page()
+        for path in ("/desk?outcome=all", "/desk/customers/" + quote(HOSTILE, safe="")):
+            assert page.goto(served.url + path).status == 200
+            assert HOSTILE in page.locator("body").inner_text()
+            assert page.evaluate("window.ran") is None
+        page.evaluate(
+            "const late = document.createElement('script');"
+            "late.textContent = 'window.ran = 1'; document.body.append(late)"
+        )
+        assert page.evaluate("window.ran") is None
+        page.close()
