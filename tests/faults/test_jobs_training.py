@@ -26,6 +26,7 @@ from churnguard.testing import NOON, build_events
 DAY = timedelta(days=1)
 DYING = """
 import os, signal, sys
+from pathlib import Path
 from churnguard.store.mlflow_registry import MlflowRegistry
 
 def make_bundle(run_id):
@@ -189,6 +190,7 @@ def test_a_training_killed_while_it_is_logged_is_marked_failed(tmp_path):
 
 SHORT_OF_MEMORY = """
 import resource, sys
+from pathlib import Path
 import lightgbm, mlflow, sklearn.linear_model
 import churnguard.jobs.train
 from churnguard.cli import main
