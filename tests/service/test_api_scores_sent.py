@@ -16,6 +16,7 @@ from churnguard.events.sorting import _sort_one_bucket as sort_in_one_call
 from churnguard.events.timeline import Timeline
 from churnguard.jobs.decisions import DecisionKeeper
 from churnguard.jobs.scoring_context import feature_rows
+from churnguard.serving.scores.schemas import MOST_ITEMS
 from churnguard.testing import NOON, FakeScoreStore, build_score
 
 KEPT = ("event_id", "event", "occurred_at", "value", "quantity", "order_id", "product_id")
@@ -97,6 +98,15 @@ def test_signals_sent_along_give_the_same_number(real, client):
         stored, given = scored(client, {"customer_id": who}, sent)
         assert given["churn_risk"] == stored["churn_risk"]
         assert (given["source"], given["degraded"]) == ("features", False)
+
+
+def test_as_many_items_as_may_come_fit_with_all_their_signals(real, client):
+    items = [{"customer_id": f"new-{place}"} for place in range(MOST_ITEMS)]
+    signals = dict.fromkeys(features_of(real, customers_of(real[0])[0]), -1 / 3)
+    body = {"items": [item | {"features": signals} for item in items]}
+    answer = client.post("/v1/scores", json=body)
+    assert answer.status_code == 200, answer.text
+    assert len(answer.json()["scores"]) == MOST_ITEMS
 
 
 def test_a_signal_left_out_is_told(real, client):

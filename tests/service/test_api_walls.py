@@ -167,15 +167,15 @@ def test_an_instant_outside_the_calendar_is_told_as_one(client, as_of):
 
 
 def test_a_large_body_is_refused_announced_or_streamed(make_client, shop, new_key):
-    client = make_client(shop, largest_body=100, key=new_key("scores:read"))
-    _assert_problem(client.post("/v1/scores", content=b"x" * 101), 413)
+    client = make_client(shop, largest_body=100, key=new_key("webhooks:write"))
+    _assert_problem(client.post("/v1/webhooks", content=b"x" * 101), 413)
 
     async def stream():
         for _ in range(11):
             yield b"[" * 10
 
     headers = {"Content-Type": "application/json"}
-    _assert_problem(client.post("/v1/scores", content=stream(), headers=headers), 413)
+    _assert_problem(client.post("/v1/webhooks", content=stream(), headers=headers), 413)
 
 
 @pytest.mark.parametrize(

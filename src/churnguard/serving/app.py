@@ -28,7 +28,7 @@ from churnguard.serving.access_log import AccessLog
 from churnguard.serving.auth import KeyRing
 from churnguard.serving.desk import mount_desk
 from churnguard.serving.door import Champion, Door, Scorer
-from churnguard.serving.events.bodies import MOST_BYTES
+from churnguard.serving.events.bodies import MOST_BYTES as MOST_BYTES_OF_EVENTS
 from churnguard.serving.head import HeadAsGet
 from churnguard.serving.headers import SecurityHeaders
 from churnguard.serving.limits import LARGEST_BODY, LOOPBACK, BodyLimit, KnownHosts
@@ -36,6 +36,7 @@ from churnguard.serving.metrics import CountedScorer, Metrics
 from churnguard.serving.overload import Overload, Places
 from churnguard.serving.polling import lifespan_of
 from churnguard.serving.rate_limits import Budgets, Policy
+from churnguard.serving.scores.schemas import MOST_BYTES as MOST_BYTES_OF_SCORES
 from churnguard.serving.slow_clients import SlowClients
 
 _ABOUT = """
@@ -50,6 +51,9 @@ ROOMS = (
     reference,
 )
 """Every room of the API; where one path begins like another, the longer stands first."""
+
+LARGER = {"/v1/events": MOST_BYTES_OF_EVENTS, "/v1/scores": MOST_BYTES_OF_SCORES}
+"""Bytes of a body where many things may come at once, by path."""
 
 
 def create_app(
@@ -120,7 +124,7 @@ def create_app(
     hosts = allowed_hosts or (LOOPBACK if open_desk else ("*",))
     # The last one added is the outermost.
     app.add_middleware(HeadAsGet)
-    app.add_middleware(BodyLimit, largest=largest_body, larger={"/v1/events": MOST_BYTES})
+    app.add_middleware(BodyLimit, largest=largest_body, larger=LARGER)
     app.add_middleware(SlowClients)
     app.add_middleware(KnownHosts, hosts=hosts)
     app.add_middleware(SecurityHeaders)

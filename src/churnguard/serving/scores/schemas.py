@@ -14,6 +14,8 @@ from churnguard.jobs.sent import RawSent
 
 MOST_ITEMS = 1000
 MOST_EVENTS = 10_000
+MOST_BYTES = 8_000_000
+"""So that as many items with all their signals fit."""
 
 # No control characters: no store and no log takes them well, and no shop has them in ids.
 CustomerId = Annotated[
