@@ -21,7 +21,12 @@ from churnguard.clock import DAY_US, from_us
 from churnguard.events.schema import MONEY_SCALE
 from churnguard.events.timeline import MISSING, Timeline
 from churnguard.jobs.lesson import Lesson
-from churnguard.policy.value import expected_value, expected_values, mean_spend
+from churnguard.policy.value import (
+    expected_value,
+    expected_value_year,
+    expected_values,
+    mean_spend,
+)
 from churnguard.training.dataset import Dataset
 from churnguard.training.fit import fit
 from churnguard.training.recipe import Recipe, read_recipe
@@ -89,7 +94,11 @@ def _estimates(
         "past year, shrunk (if it stays)": shrunk,
         "MBG/NBD x Gamma-Gamma": filled,
     }
-    if recipe is not None:
+    if recipe is None:
+        found["expected_value_year"] = expected_value_year(
+            spend, shrunk, expected_spend=by_rhythm, margin=1.0
+        )
+    else:
         model = fit(data.take(data.mature(until_us=cutoff)), recipe, until_us=cutoff)
         found["expected_value"] = expected_value(
             model.risks(rows.X),

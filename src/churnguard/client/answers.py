@@ -71,6 +71,7 @@ class Score:
     base_margin: float | None = None
     reasons: tuple[Reason, ...] | None = None
     expected_value: float | None = None
+    expected_value_year: float | None = None
     action: Action | None = None
     model: Model | None = None
     source: str = "store"

@@ -61,7 +61,8 @@ class Explanation:
             f"{score.customer_id}: {score.churn_risk:.0%} risk of {self.churn} "
             f"({low:.0%} to {high:.0%}), {score.band}",
             f"as of {self._local(score.as_of)} ({self.timezone}), {segment}"
-            f"expected to bring in {score.expected_value or 0:,.2f} {self.currency} in that time",
+            f"expected to bring in {score.expected_value or 0:,.2f} {self.currency} in that time, "
+            f"{score.expected_value_year or 0:,.2f} in a year",
         ]
 
     def _reasons(self, language: str) -> list[str]:

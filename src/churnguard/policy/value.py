@@ -124,6 +124,52 @@ def expected_value(
     return np.where(known, np.maximum(spend, 0.0), if_stays)
 
 
+def expected_value_year(
+    net_spend: NDArray[np.float64],
+    if_stays: NDArray[np.float64],
+    *,
+    expected_spend: NDArray[np.float64] | None,
+    margin: float,
+) -> NDArray[np.float64]:
+    """Return the margin to be expected from each customer over the 365 days ahead.
+
+    No risk reaches so far; leaving is counted in by the order rhythm. The past year as it was and
+    what rhythm and value expect (MBG/NBD and Gamma-Gamma) err in different ways, and their
+    geometric mean less than either::
+
+        value = sqrt(net spend * expected spend * 365 / 90) * margin
+
+    Parameters
+    ----------
+    net_spend : ndarray of float64, shape (n,)
+        Spend less refunds of the past 365 days, money; a negative sum counts as 0.
+    if_stays : ndarray of float64, shape (n,)
+        From :func:`expected_values` for 365 days: taken, as it is, where either is not known.
+    expected_spend : ndarray of float64, shape (n,), optional
+        The signal ``expected_spend_90d``; None without it.
+    margin : float
+        Contribution margin.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        Money, never negative.
+
+    Examples
+    --------
+    >>> expected_value_year(
+    ...     np.array([365.0, np.nan]), np.array([9.0, 9.0]),
+    ...     expected_spend=np.array([90.0, 90.0]), margin=0.5,
+    ... ).tolist()
+    [182.5, 9.0]
+    """
+    if expected_spend is None:
+        return if_stays
+    ahead = np.maximum(expected_spend, 0.0) * (DAYS_A_YEAR / SIGNAL_DAYS)
+    value = np.sqrt(np.maximum(net_spend, 0.0) * ahead) * margin
+    return np.where(np.isnan(value), if_stays, value)
+
+
 def mean_spend(net_spend: NDArray[np.float64]) -> float:
     """Return the shop's mean yearly spend, the ``shop_mean_spend`` of :func:`expected_values`.
 

@@ -22,11 +22,11 @@ from churnguard.policy.bands import bands
 from churnguard.policy.choice import Choices, Contact, choose_actions, why_not_eligible
 from churnguard.policy.rules import SignalTable
 from churnguard.policy.segments import segments
-from churnguard.policy.value import expected_value, expected_values
 from churnguard.scoring.abstention import STATUS_OF, silences, too_little_history
 from churnguard.scoring.context import ScoringContext
 from churnguard.scoring.reasons import from_usual
 from churnguard.scoring.score import Reason, Score, SuggestedAction
+from churnguard.scoring.worth import if_customers_stay, worth_of
 
 CustomerBook = Mapping[str, Mapping[str, Any] | None]
 """By customer, the row of the customer book (``events.customers.CUSTOMER_SCHEMA``), or None."""
@@ -153,7 +153,7 @@ class _Judged:
     table: SignalTable
     margins: NDArray[np.float64]
     intervals: NDArray[np.float64]
-    values: NDArray[np.float64]  # margin over the horizon, the risk counted in
+    worth: NDArray[np.float64]  # margin over the horizon and over a year, leaving counted in
     risks: NDArray[np.float64]
     contact: Contact
     choices: Choices
@@ -177,18 +177,12 @@ def _judge(
     if not places:
         return {}
     ids = [ids[place] for place in places]
-    risks, if_stays = special.expit(margins), _values(context, table)
+    risks = special.expit(margins)
+    if_stays = if_customers_stay(context, table, context.horizon_days)
     contact = _contact(asked, ids)
     choices = choose_actions(context.playbook, table, risks=risks, values=if_stays, contact=contact)
-    values = expected_value(
-        risks,
-        if_stays,
-        expected_spend=table.column("expected_spend_90d"),
-        rhythm_risk=table.column("mbgnbd_churn_risk"),
-        horizon_days=context.horizon_days,
-        margin=context.margin,
-    )
-    judged = _Judged(places, ids, table, margins, intervals, values, risks, contact, choices)
+    worth = worth_of(context, table, risks, if_stays)
+    judged = _Judged(places, ids, table, margins, intervals, worth, risks, contact, choices)
     return _write(asked, judged)
 
 
@@ -202,7 +196,7 @@ def _write(asked: _Asked, judged: _Judged) -> dict[int, Score]:
     )
     levels, actions = bands(judged.risks, context.bands), _actions(asked, judged)
     risks, margins = judged.risks.tolist(), judged.margins.tolist()
-    intervals, values = judged.intervals.tolist(), judged.values.tolist()
+    intervals, worth = judged.intervals.tolist(), judged.worth.tolist()
     explained, stale = _explain(asked, judged, labels), context.is_stale(asked.as_of)
     scores = {}
     for row, place in enumerate(judged.places):
@@ -223,7 +217,8 @@ def _write(asked: _Asked, judged: _Judged) -> dict[int, Score]:
             margin=margins[row],
             base_margin=base_margin,
             reasons=reasons,
-            expected_value=values[row],
+            expected_value=worth[row][0],
+            expected_value_year=worth[row][1],
             action=actions[row],
             model=context.model_name,
         )
@@ -234,24 +229,6 @@ def _told(explain: bool | Collection[str], ids: Sequence[str]) -> frozenset[str]
     if isinstance(explain, bool):
         return frozenset(ids) if explain else frozenset()
     return frozenset(explain)
-
-
-def _values(context: ScoringContext, table: SignalTable) -> NDArray[np.float64]:
-    """Return what each customer brings who stays: what an action that prevents churn keeps."""
-    return expected_values(
-        _first_known(table, "net_spend_365d"),
-        _first_known(table, "orders_365d", "orders_total"),
-        shop_mean_spend=context.shop_mean_spend,
-        horizon_days=context.horizon_days,
-        margin=context.margin,
-    )
-
-
-def _first_known(table: SignalTable, *names: str) -> NDArray[np.float64]:
-    """Return the first of these signals that the catalogue has; missing for all if it has none."""
-    columns = (table.column(name) for name in names)
-    found = next((column for column in columns if column is not None), None)
-    return np.full(len(table), np.nan) if found is None else found
 
 
 def _contact(asked: _Asked, ids: Sequence[str]) -> Contact:

@@ -156,6 +156,7 @@ class Score:
     base_margin: float | None = None
     reasons: tuple[Reason, ...] | None = None
     expected_value: float | None = None
+    expected_value_year: float | None = None
     action: SuggestedAction | None = None
     model: ModelName | None = None
     source: Source = "store"
@@ -179,6 +180,7 @@ class Score:
             "base_margin",
             "reasons",
             "expected_value",
+            "expected_value_year",
             "action",
             "model",
             "source",

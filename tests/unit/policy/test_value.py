@@ -7,7 +7,12 @@ import math
 import numpy as np
 import pytest
 
-from churnguard.policy.value import expected_value, expected_values, mean_spend
+from churnguard.policy.value import (
+    expected_value,
+    expected_value_year,
+    expected_values,
+    mean_spend,
+)
 
 
 def value(spend, orders, **changes):
@@ -94,6 +99,17 @@ def test_without_the_signals_the_plain_estimate_stands():
         margin=0.3,
     )
     assert found.tolist() == plain.tolist()
+
+
+def test_a_year_lies_between_what_came_and_what_the_rhythm_expects():
+    """Unknown on either side, the plain estimate stands; more refunded than spent is nothing."""
+    past = np.array([400.0, 400.0, np.nan, -5.0])
+    ahead = np.array([90.0, np.nan, 90.0, 90.0])
+    plain = np.full(4, 7.0)
+    found = expected_value_year(past, plain, expected_spend=ahead, margin=0.25)
+    assert 0.25 * 365 < found[0] < 0.25 * 400
+    assert found[1:].tolist() == [7.0, 7.0, 0.0]
+    assert expected_value_year(past, plain, expected_spend=None, margin=1.0).tolist() == [7.0] * 4
 
 
 def test_a_higher_risk_is_worth_less():

@@ -163,7 +163,7 @@ def test_silence_has_a_reason_and_neither_number_nor_action(context, values, boo
     told = score.to_dict()
     for name in ("churn_risk", "interval", "band", "segment", "margin", "reasons", "action"):
         assert told[name] is None, name
-    assert told["expected_value"] is None
+    assert told["expected_value"] is told["expected_value_year"] is None
 
 
 def test_an_order_exactly_at_the_look_back_is_recent_enough(context):

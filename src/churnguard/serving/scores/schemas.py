@@ -57,6 +57,7 @@ EXAMPLE: dict[str, Any] = {
         }
     ],
     "expected_value": 118.0,
+    "expected_value_year": 410.0,
     "action": {
         "code": "cart_reminder",
         "channel": "email",
@@ -149,6 +150,9 @@ class ScoreAnswer(BaseModel):
     )
     reasons: list[ReasonAnswer] | None = Field(description="Given with explain=true.")
     expected_value: float | None = Field(description="Margin expected over the horizon; money.")
+    expected_value_year: float | None = Field(
+        description="Margin expected over 365 days; money. Null in scores of before it was told."
+    )
     action: ActionAnswer | None
     model: ModelNameAnswer | None
     source: Literal["store", "events", "features"] = Field(
