@@ -30,10 +30,13 @@ from churnguard.events.simulation import SimulationPlan, simulate
 from churnguard.events.timeline import Timeline
 from churnguard.features.catalogue import Catalogue
 from churnguard.features.population import Population, fit_population
+from churnguard.jobs.delivery_look import Deliveries, kinds_read
 from churnguard.jobs.drift_look import GROWING, LEARNED, SEASON, Look, Shown, plan_look
 from churnguard.jobs.snapshots import snapshot_rows
+from churnguard.labels import ORDER_GAP, label_named
 from churnguard.labels.order_gap import mature
 from churnguard.training.dataset import Dataset
+from churnguard.training.deliveries import Delivery
 from churnguard.training.drift import Drift, kolmogorov_smirnov
 from churnguard.training.fit import fit
 from churnguard.training.model import TrainedModel
@@ -48,6 +51,14 @@ QUICK = Recipe.from_dict(
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What the watch looks at in one week: signals, and what came of each kind of event."""
+
+    rows: Floats
+    came: Deliveries
+
+
+@dataclass(frozen=True)
 class Watched:
     """A shop, its champion and the rows of every cutoff that a year of looks needs."""
 
@@ -59,6 +70,7 @@ class Watched:
     rows: dict[int, Floats]
     names: tuple[str, ...]
     shown: Shown
+    came: Deliveries
 
     def look(self, as_of: int) -> Look:
         """Return which cutoffs a week is held against."""
@@ -98,7 +110,7 @@ def measure(customers: int, shops: int) -> dict[str, Any]:
         for as_of in watch_days():
             weeks += 1
             looked += len(shop.rows[as_of])
-            for how, alarm in say(shop, as_of, shop.rows[as_of], names).items():
+            for how, alarm in say(shop, as_of, names).items():
                 quiet[how] = quiet.get(how, 0) + alarm
         for name, broken in BREAKS.items():
             days = watch_days()[6::13]
@@ -169,12 +181,18 @@ def prepare(customers: int, *, seed: int) -> Watched:
         rows=at,
         names=rows.names,
         shown=Shown(at.__getitem__, rows.names, model.risks, told_time),
+        came=deliveries(timeline),
     )
 
 
-def say(shop: Watched, as_of: int, current: Floats, names: dict[str, int]) -> dict[str, bool]:
+def deliveries(timeline: Timeline) -> Deliveries:
+    """Return what came of each kind of event."""
+    return Deliveries([timeline], label_named(ORDER_GAP), look_back_days=LOOK_BACK)
+
+
+def say(shop: Watched, as_of: int, names: dict[str, int]) -> dict[str, bool]:
     """Return what each way of watching says of a quiet week; count which signals it names."""
-    found = compare(shop, as_of, current)
+    found = compare(shop, as_of, Seen(shop.rows[as_of], shop.came))
     wrong = [one.name for one in found if one.drifted]
     for name in wrong:
         names[name] = names.get(name, 0) + 1
@@ -182,18 +200,20 @@ def say(shop: Watched, as_of: int, current: Floats, names: dict[str, int]) -> di
         "churnguard": bool(wrong),
         "last season only": any(one.against[SEASON].drifted for one in found),
         "training period only": any(one.against[LEARNED].drifted for one in found),
-        "bare p-values": by_p_values(shop, as_of, current),
+        "bare p-values": by_p_values(shop, as_of, shop.rows[as_of]),
     }
 
 
-def compare(shop: Watched, as_of: int, current: Floats) -> tuple[Drift, ...]:
+def compare(shop: Watched, as_of: int, seen: Seen) -> tuple[Drift | Delivery, ...]:
     """Compare one week as the command does."""
-    return shop.shown.compare(shop.look(as_of), shop.shown.of([current]))
+    look = shop.look(as_of)
+    signals = shop.shown.compare(look, shop.shown.of([seen.rows]))
+    return (*signals, *seen.came.compare(look, kinds_read(shop.catalogue)))
 
 
-def alarms(shop: Watched, as_of: int, current: Floats) -> bool:
+def alarms(shop: Watched, as_of: int, seen: Seen) -> bool:
     """Tell whether a week raises an alarm."""
-    return any(one.drifted for one in compare(shop, as_of, current))
+    return any(one.drifted for one in compare(shop, as_of, seen))
 
 
 def by_p_values(shop: Watched, as_of: int, current: Floats) -> bool:
@@ -219,47 +239,48 @@ def furthest(rows: int, chance: float) -> float:
     return float(stats.kstwo.isf(chance, rows))
 
 
-def cents(shop: Watched, as_of: int) -> Floats:
+def cents(shop: Watched, as_of: int) -> Seen:
     """Money arrives in cents."""
     X = shop.rows[as_of].copy()
     for place, name in enumerate(shop.names):
         if name.startswith(("spend_", "net_spend_")):
             X[:, place] *= 100
-    return X
+    return Seen(X, shop.came)
 
 
-def a_third_missing(shop: Watched, as_of: int) -> Floats:
+def a_third_missing(shop: Watched, as_of: int) -> Seen:
     """Days since the last sign-in are missing for a third of the customers."""
     X = shop.rows[as_of].copy()
     gone = np.random.default_rng(as_of // DAY_US).random(len(X)) < 0.33
     X[gone, shop.names.index("days_since_login")] = np.nan
-    return X
+    return Seen(X, shop.came)
 
 
-def no_sign_ins(days: int, *, share: float = 1.0) -> Callable[[Watched, int], Floats]:
+def no_sign_ins(days: int, *, share: float = 1.0) -> Callable[[Watched, int], Seen]:
     """Lose a share of the sign-ins of so many days; signals are built anew without them."""
 
-    def broken(shop: Watched, as_of: int) -> Floats:
+    def broken(shop: Watched, as_of: int) -> Seen:
         start = pa.scalar(from_us(as_of - days * DAY_US), pa.timestamp("us", tz="UTC"))
         events = shop.events
         late = pc.greater_equal(events["occurred_at"], start)
         drawn = pa.array(np.random.default_rng(as_of // DAY_US).random(len(events)) < share)
         sign_in = pc.equal(events["event"].cast(pa.string()), "signed_in")
         lost = pc.and_(pc.and_(late, sign_in), drawn)
+        timeline = Timeline.from_arrow(events.filter(pc.invert(lost)))
         rows, _ = snapshot_rows(
-            Timeline.from_arrow(events.filter(pc.invert(lost))),
+            timeline,
             shop.catalogue,
             [as_of],
             population=shop.population,
             horizon_days=HORIZON,
             look_back_days=LOOK_BACK,
         )
-        return rows.values
+        return Seen(rows.values, deliveries(timeline))
 
     return broken
 
 
-BREAKS: dict[str, Callable[[Watched, int], Floats]] = {
+BREAKS: dict[str, Callable[[Watched, int], Seen]] = {
     "money in cents": cents,
     "a third of days_since_login missing": a_third_missing,
     "no sign-ins for 7 days": no_sign_ins(7),

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -36,22 +37,31 @@ def two_days_on(shop: Shop) -> Shop:
     return replace(shop, clock=lambda: later)
 
 
-class InCents:
-    """The shop's events with the money of everything in cents."""
+class Changed:
+    """The shop's events as they would be, had something gone wrong at an instant."""
 
-    def __init__(self, events) -> None:
-        self._events = events
+    def __init__(self, events, change, since) -> None:
+        self._events, self._change, self._since = events, change, since
 
     def __getattr__(self, name):
         return getattr(self._events, name)
 
     def partitions(self):
+        since = pa.scalar(self._since, pa.timestamp("us", "UTC"))
         for part in self._events.partitions():
-            late = pc.greater_equal(
-                part["occurred_at"], pa.scalar(self.since, pa.timestamp("us", "UTC"))
-            )
-            value = pc.if_else(late, pc.multiply(part["value"], 100.0), part["value"])
-            yield part.set_column(part.column_names.index("value"), "value", value)
+            yield self._change(part, pc.greater_equal(part["occurred_at"], since))
+
+
+def in_cents(part, late):
+    """The money of everything in cents."""
+    value = pc.if_else(late, pc.multiply(part["value"], 100.0), part["value"])
+    return part.set_column(part.column_names.index("value"), "value", value)
+
+
+def half_of_the_sign_ins(part, late):
+    """Every second sign-in is lost, evenly and from everybody."""
+    sign_in = pc.and_(late, pc.equal(part["event"].cast(pa.string()), "signed_in"))
+    return part.filter(pc.invert(pc.and_(sign_in, pa.array(np.arange(len(part)) % 2 == 0))))
 
 
 def test_a_quiet_shop_is_quiet_and_broken_money_is_told_with_its_cost(copy: Shop) -> None:
@@ -60,14 +70,27 @@ def test_a_quiet_shop_is_quiet_and_broken_money_is_told_with_its_cost(copy: Shop
     assert not quiet.alarm
     assert "same weeks last year" in quiet.reference
     assert "Nothing drifted" in quiet.to_text()
-    events = InCents(copy.events)
-    events.since = copy.clock() - 100 * DAY
-    broken = drift(replace(copy, events=events))
+    broken = drift(replace(copy, events=Changed(copy.events, in_cents, copy.clock() - 100 * DAY)))
     names = {one.name for one in broken.drifted}
     assert "spend_90d" in names
     assert "orders_90d" not in names
     assert broken.cost is not None
     assert "On a list of" in broken.to_text()
+
+
+def test_half_of_the_sign_ins_lost_is_told_of_the_feed_where_no_signal_moves(copy: Shop) -> None:
+    """Eleven weeks of it: the kind of event is named, in the page, the JSON and the book."""
+    events = Changed(copy.events, half_of_the_sign_ins, copy.clock() - 77 * DAY)
+    broken = drift(replace(copy, events=events))
+    assert [one.name for one in broken.drifted] == ["signed_in"]
+    assert broken.cost is None
+    [told] = [line for line in broken.to_text().splitlines() if "signed_in" in line]
+    assert "fewer came than usual" in told
+    assert "feed" in told
+    [found] = [one for one in broken.to_dict()["deliveries"] if one["drifted"]]
+    assert found["against"].keys() == {"season", "learned"}
+    kept = (copy.root / "data" / "watch.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(kept[-1])["entry"]["ratios"]["signed_in"] > 1
 
 
 def test_what_was_expected_is_held_against_the_truth_once_it_is_known(copy: Shop) -> None:

@@ -25,7 +25,7 @@ STEPS = {
     "publish": "give the file its name",
     "audit": "note the file in the audit log",
     "watch": "compare with yesterday's standings, part by part",
-    "drift": "look whether signals or scores drifted",
+    "drift": "look whether signals, scores or the number of events drifted",
     "tidy": "forget what is too old",
 }
 """The steps of a night, in order."""

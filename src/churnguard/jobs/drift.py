@@ -1,4 +1,4 @@
-"""Watch: what drifted of signals and scores, what it costs, and how good the champion is today.
+"""Watch: what drifted of signals, scores and deliveries, its cost, and how good the champion is.
 
 What is expected of the champion is kept in the project, and held against the truth as soon as the
 outcome is known; the file grows by a line a look.
@@ -7,7 +7,7 @@ outcome is known; the file grows by a line a look.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from churnguard.clock import DAY_US, iso, not_in_future, to_us
 from churnguard.errors import NotEnoughHistory
 from churnguard.jobs.champion import LoadedChampion, champion_for, load_champion
+from churnguard.jobs.delivery_look import Deliveries, kinds_read
 from churnguard.jobs.drift_look import (
     GROWING,
     LEARNED,
@@ -27,6 +28,7 @@ from churnguard.jobs.drift_look import (
     compare_look,
     plan_look,
 )
+from churnguard.jobs.drift_report import Comparison, DriftReport
 from churnguard.jobs.ports import Progress, Shop, silent
 from churnguard.jobs.snapshots import History, Snapshots, read_history, take_snapshots
 from churnguard.jobs.watch_book import LOOKS, WatchBook
@@ -45,132 +47,6 @@ from churnguard.training.recipe import Recipe
 Floats = NDArray[np.float64]
 
 BOOK = LOOKS
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What had been expected at an earlier look, and what came true.
-
-    Attributes
-    ----------
-    as_of : str
-        The earlier look.
-    model_version : str
-        Who was champion then.
-    expected : mapping of str to Estimate
-        As it was told then.
-    truth : mapping of str to float
-        The same figures by the outcomes.
-    """
-
-    as_of: str
-    model_version: str
-    expected: Mapping[str, Estimate]
-    truth: Mapping[str, float]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values."""
-        return {
-            "as_of": self.as_of,
-            "model_version": self.model_version,
-            "expected": {name: one.to_dict() for name, one in self.expected.items()},
-            "truth": dict(self.truth),
-            "inside": {name: one.holds(self.truth[name]) for name, one in self.expected.items()},
-        }
-
-
-@dataclass(frozen=True)
-class DriftReport:
-    """What the watch saw.
-
-    Attributes
-    ----------
-    as_of : datetime
-        The instant that was looked at.
-    model_version : str
-        The champion.
-    customers : int
-        Eligible customers today.
-    reference : str
-        What they were held against, in words.
-    compared : tuple of Drift
-        Every signal, and the score as the last.
-    expected : mapping of str to Estimate
-        How good the champion should be today.
-    comparisons : tuple of Comparison
-        Earlier looks whose outcome is known, oldest first.
-    cost : DriftCost or None
-        What the drifted signals cost; None where none drifted.
-    horizon_days : int
-        How far ahead a risk looks.
-    currency : str
-        The shop's.
-    """
-
-    as_of: datetime
-    model_version: str
-    customers: int
-    reference: str
-    compared: tuple[Drift, ...]
-    expected: Mapping[str, Estimate]
-    comparisons: tuple[Comparison, ...]
-    cost: DriftCost | None
-    horizon_days: int
-    currency: str
-
-    @property
-    def drifted(self) -> tuple[Drift, ...]:
-        """Signals, and perhaps the score, that drifted."""
-        return tuple(one for one in self.compared if one.drifted)
-
-    @property
-    def alarm(self) -> bool:
-        """Whether anything drifted."""
-        return bool(self.drifted)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values."""
-        return {
-            "as_of": iso(self.as_of),
-            "model_version": self.model_version,
-            "customers": self.customers,
-            "reference": self.reference,
-            "alarm": self.alarm,
-            "drifted": [one.name for one in self.drifted],
-            "cost": self.cost.to_dict() if self.cost else None,
-            "expected": {name: one.to_dict() for name, one in self.expected.items()},
-            "comparisons": [one.to_dict() for one in self.comparisons],
-            "compared": [one.to_dict() for one in self.compared],
-        }
-
-    def to_text(self) -> str:
-        """Return a page for a person."""
-        lines = [
-            f"{self.customers:,} customers as of {iso(self.as_of)}, model version "
-            f"{self.model_version}, held against {self.reference}",
-            *(_tell(one) for one in self.drifted),
-            *([self._cost()] if self.cost else []),
-        ]
-        if not self.alarm:
-            lines.append(f"Nothing drifted: {len(self.compared) - 1} signals and the score.")
-        lines += ["", f"Expected of the model over the next {self.horizon_days} days:"]
-        lines += [f"  {_WORDS[name]}: {_range(name, one)}" for name, one in self.expected.items()]
-        if self.comparisons:
-            lines += ["", "What was expected earlier, and what came true:"]
-            lines += [line for one in self.comparisons for line in _earlier(one)]
-        return "\n".join(lines)
-
-    def _cost(self) -> str:
-        cost = self.cost
-        assert cost is not None
-        listed = f"On a list of {cost.listed:,.0f} customers, as many as today's,"
-        if round(cost.missed) <= 0:
-            return f"{listed} this costs nobody who leaves."
-        return (
-            f"{listed} about {cost.missed:,.0f} of {cost.caught_before:,.0f} customers who leave "
-            f"would be missed: {cost.worth:,.2f} {self.currency} of margin expected over "
-            f"{self.horizon_days} days."
-        )
 
 
 def drift(shop: Shop, *, as_of: datetime | None = None, progress: Progress = silent) -> DriftReport:
@@ -217,6 +93,9 @@ def drift(shop: Shop, *, as_of: datetime | None = None, progress: Progress = sil
         risks=champion.bundle.model.risks,
         without=_without(shop, champion),
     )
+    came = Deliveries(
+        history.timelines, label_named(facts.label), look_back_days=facts.look_back_days
+    )
     model, threshold = champion.bundle.model, shop.settings.bands[1]
     expected = estimate_performance(
         model.margins(taken.rows(look.as_of)),
@@ -230,6 +109,7 @@ def drift(shop: Shop, *, as_of: datetime | None = None, progress: Progress = sil
         customers=len(taken.rows(look.as_of)),
         reference=look.words,
         compared=compared,
+        deliveries=came.compare(look, kinds_read(champion.bundle.catalogue)),
         expected=expected,
         comparisons=_comparisons(shop, history, book, progress),
         cost=_cost(shop, champion, look, taken, compared),
@@ -334,7 +214,7 @@ def _entry(report: DriftReport, threshold: float) -> dict[str, Any]:
         "threshold": threshold,
         "horizon_days": report.horizon_days,
         "drifted": [one.name for one in report.drifted],
-        "ratios": {one.name: round(one.ratio, 4) for one in report.compared},
+        "ratios": {one.name: round(one.ratio, 4) for one in report.looked_at},
         "expected": {name: one.to_dict() for name, one in report.expected.items()},
     }
 
@@ -360,44 +240,3 @@ def _comparisons(
         expected = {name: Estimate.from_dict(one) for name, one in entry["expected"].items()}
         found.append(Comparison(key, entry["model_version"], expected, entry["truth"]))
     return tuple(found)
-
-
-_WORDS = {
-    "auc": "of two customers, one who leaves and one who stays, told apart (AUC)",
-    "log_loss": "log loss",
-    "churners": "customers who leave",
-    "listed": "customers on the list of high risk",
-    "caught": "of those on the list, leave",
-}
-
-
-def _range(name: str, one: Estimate) -> str:
-    if name == "listed":
-        return f"{one.value:,.0f}"
-    shape = ".3f" if name in ("auc", "log_loss") else ",.0f"
-    return f"{one.value:{shape}} ({one.low:{shape}} to {one.high:{shape}})"
-
-
-def _tell(one: Drift) -> str:
-    """Return one sentence about one drift."""
-    what = "The scores" if one.name == SCORE else f"The signal {one.name}"
-    shifts = list(one.against.values())
-    if one.missing:
-        before, now = shifts[0].missing_before, shifts[0].missing_now
-        return f"{what} is missing for {now:.0%} of the customers; it used to be for {before:.0%}."
-    index = min(shift.psi for shift in shifts)
-    limit = max(shift.psi_limit for shift in shifts)
-    moved = "have moved" if one.name == SCORE else "has moved"
-    return f"{what} {moved}: stability index {index:.2f}, where {limit:.2f} is the limit."
-
-
-def _earlier(one: Comparison) -> list[str]:
-    lines = [f"  {one.as_of}, model version {one.model_version}"]
-    for name, estimate in one.expected.items():
-        if name == "listed":
-            continue
-        shape = ".3f" if name in ("auc", "log_loss") else ",.0f"
-        verdict = "as expected" if estimate.holds(one.truth[name]) else "not as expected"
-        told = f"{_range(name, estimate)}, was {one.truth[name]:{shape}}"
-        lines.append(f"    {_WORDS[name]}: {told}: {verdict}")
-    return lines

@@ -27,6 +27,10 @@ GROWING = ("days_since_first_order",)
 """Signals that grow as the shop's book grows older, without anything being the matter."""
 
 LEAST_HISTORY_DAYS = 60
+
+WINDOW_DAYS = 28
+"""Over how long events are counted: see :mod:`churnguard.jobs.delivery_look`."""
+
 _YEAR_DAYS = 364  # the same day of the week
 _AROUND_DAYS = (-14, 0, 14)
 _LEARNED_DAYS = (0, -30)
@@ -42,14 +46,17 @@ class Look:
         Today.
     references : mapping of str to tuple of int
         By reference.
+    earlier : tuple of int
+        Where events are counted to see how their number wanders, window by window, oldest first.
     """
 
     as_of: int
     references: Mapping[str, tuple[int, ...]]
+    earlier: tuple[int, ...] = ()
 
     @property
     def cutoffs(self) -> tuple[int, ...]:
-        """All of them, oldest first."""
+        """Today's and those of the references, oldest first."""
         return tuple(
             sorted({self.as_of, *(cut for some in self.references.values() for cut in some)})
         )
@@ -84,13 +91,16 @@ def plan_look(as_of_us: int, *, history_from_us: int, learned_through_us: int) -
     [322, 336, 350]
     >>> list(plan_look(300 * DAY_US, history_from_us=0, learned_through_us=0).references)
     ['learned']
+    >>> [cut // DAY_US for cut in look.earlier[:2]], look.earlier[-1] // DAY_US
+    ([84, 112], 672)
     """
     oldest = history_from_us + LEAST_HISTORY_DAYS * DAY_US
     season = tuple(as_of_us + (days - _YEAR_DAYS) * DAY_US for days in _AROUND_DAYS)
     learned = tuple(learned_through_us + days * DAY_US for days in _LEARNED_DAYS)
     kept = tuple(cut for cut in learned if cut >= oldest) or learned[:1]
     whole_year = min(season) >= oldest
-    return Look(as_of_us, ({SEASON: season} if whole_year else {}) | {LEARNED: kept})
+    earlier = tuple(range(as_of_us - WINDOW_DAYS * DAY_US, oldest - 1, -WINDOW_DAYS * DAY_US))
+    return Look(as_of_us, ({SEASON: season} if whole_year else {}) | {LEARNED: kept}, earlier[::-1])
 
 
 def compare_look(

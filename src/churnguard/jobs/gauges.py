@@ -111,7 +111,7 @@ def _drift(shop: Shop) -> Iterator[Gauge]:
     looks = WatchBook(Layout(shop.root).data / LOOKS).entries()
     newest = looks[max(looks)] if looks else {}
     ratios = sorted(newest.get("ratios", {}).items(), key=lambda one: (-one[1], one[0]))
-    meaning = "How far a signal went on the way to its limits of drift; above 1 it drifted."
+    meaning = "How far a signal or kind of event went on the way to its limits; above 1 it drifted."
     for name, ratio in ratios[:MOST_FEATURES]:
         yield Gauge("churnguard_feature_drift_ratio", meaning, ratio, {"feature": name})
 

@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from churnguard.clock import local_day, not_in_future
 from churnguard.errors import InvalidRequest, PromotionRefused
-from churnguard.jobs.drift import DriftReport, drift
+from churnguard.jobs.drift import drift
+from churnguard.jobs.drift_report import DriftReport
 from churnguard.jobs.ports import LedgerEntry, Progress, Shop, silent
 from churnguard.jobs.train import train
 from churnguard.jobs.watch_book import WatchBook

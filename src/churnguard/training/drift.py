@@ -35,6 +35,8 @@ class Limits:
     psi, ks, missing : float
         Floors: the smallest effect that is worth a person's time. 0.1 is where the index's users
         begin to look closer (Siddiqi, "Credit Risk Scorecards", 2006).
+    events : float
+        The smallest share of a kind's events that is worth a person's time where it is missing.
     false_alarms : float
         Chance of all comparisons of one look together to pass what is added for chance.
     """
@@ -42,6 +44,7 @@ class Limits:
     psi: float = 0.1
     ks: float = 0.1
     missing: float = 0.05
+    events: float = 1 / 3
     false_alarms: float = 0.01
 
 

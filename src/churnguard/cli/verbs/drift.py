@@ -9,7 +9,7 @@ from churnguard.cli.options import HERE, AsJson, AsOf, Project
 
 
 def drift(as_of: AsOf = None, project: Project = HERE, as_json: AsJson = False) -> None:
-    """Tell whether signals or scores drifted, and what it costs.
+    """Tell what drifted of signals, scores and events, and its cost.
 
     Exit code 0: nothing drifted. Exit code 1: something did, or it could not be told.
 

@@ -12,7 +12,7 @@ from churnguard.cli.options import HERE, AsJson, AsOf, Project
 
 def retrain(
     if_drift: Annotated[
-        bool, typer.Option("--if-drift", help="Only where signals or scores drifted.")
+        bool, typer.Option("--if-drift", help="Only where something drifted.")
     ] = False,
     schedule_days: Annotated[
         int | None,
