@@ -74,7 +74,7 @@ first = [
 def logs(rows):
     """Return the log as it was at THEN and as it is NOW."""
     rows = [
-        row | {"event_id": f"e{n}", "received_at": row["occurred_at"] + timedelta(minutes=delay)}
+        row | {"event_id": f"e{n:02}", "received_at": row["occurred_at"] + timedelta(minutes=delay)}
         for n, row in enumerate(rows)
         for delay in [row["delay"]]
     ]
