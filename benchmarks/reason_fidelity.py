@@ -61,6 +61,9 @@ def measured(lesson: Lesson, recipe: Recipe, cutoff: int, *, threads: int) -> di
     figures = {
         "own usual": fidelity(model, writer, rows, usual=usual, to="own").to_dict(),
         "peers' usual": fidelity(model, writer, rows, usual=usual, to="peers").to_dict(),
+        "the named signal alone": fidelity(
+            model, writer, rows, usual=usual, to="own", moved="signal"
+        ).to_dict(),
         "from the model's base": fidelity(model, writer, rows, usual=None, to="own").to_dict(),
     }
     shares = model.contributions(rows)

@@ -70,6 +70,16 @@ def test_bulk_keeps_order_and_repeats_and_says_unknown(client):
     assert rows[0]["reasons"]
 
 
+def test_bulk_is_asked_for_reasons_in_the_query_as_well(client):
+    """As for one customer; other parameters are still refused by name."""
+    items = {"items": [{"customer_id": "C1"}]}
+    (with_them,) = client.post("/v1/scores?explain=true", json=items).json()["scores"]
+    (without,) = client.post("/v1/scores", json=items).json()["scores"]
+    assert with_them["reasons"]
+    assert without["reasons"] is None
+    assert client.post("/v1/scores?explian=true", json=items).status_code == 422
+
+
 def test_bulk_of_nothing_is_nothing(client):
     assert client.post("/v1/scores", json={"items": []}).json() == {"scores": []}
 

@@ -18,7 +18,9 @@ from churnguard.scoring.context import RiskModel
 from churnguard.scoring.reasons import ReasonWriter, from_usual
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 Usual = Literal["own", "peers"]
+Moved = Literal["family", "signal"]
 
 SHOWN = 3
 _NOTHING = 1e-12
@@ -43,22 +45,22 @@ class Fidelity:
     found: Floats
 
     @property
-    def shown(self) -> NDArray[np.bool_]:
+    def shown(self) -> Bools:
         """Which reasons are among the customer's three strongest."""
         ranks = np.argsort(np.argsort(-np.abs(self.told), axis=1, kind="stable"), axis=1)
         return np.asarray((ranks < SHOWN) & self.any)
 
     @property
-    def any(self) -> NDArray[np.bool_]:
+    def any(self) -> Bools:
         """Which reasons there are: families without effect are not told."""
         return np.asarray(np.abs(self.told) > _NOTHING)
 
-    def right_sign(self, which: NDArray[np.bool_]) -> float:
+    def right_sign(self, which: Bools) -> float:
         """Return the share of some reasons that push the way they say; NaN without any."""
         right = np.sign(self.told) == np.sign(self.found)
         return float(right[which].mean()) if which.any() else float("nan")
 
-    def rank_correlation(self, which: NDArray[np.bool_]) -> float:
+    def rank_correlation(self, which: Bools) -> float:
         """Return Spearman's correlation between effects told and found; NaN with fewer than 2."""
         if which.sum() < 2:
             return float("nan")
@@ -83,7 +85,7 @@ class Fidelity:
             "by_family": families,
         }
 
-    def _figures(self, which: NDArray[np.bool_]) -> dict[str, float]:
+    def _figures(self, which: Bools) -> dict[str, float]:
         return {
             "reasons": int(which.sum()),
             "right_sign": self.right_sign(which),
@@ -98,6 +100,7 @@ def fidelity(
     *,
     usual: Floats | None,
     to: Usual = "own",
+    moved: Moved = "family",
     segments: Sequence[str | None] | None = None,
 ) -> Fidelity:
     """Measure reasons against the model they explain.
@@ -115,6 +118,9 @@ def fidelity(
     to : {"own", "peers"}
         Set signals to the customer's own usual where it is known and to everybody's median
         elsewhere; or to everybody's median throughout.
+    moved : {"family", "signal"}
+        Set all signals of the family, or only the one by which the reason is told (with those that
+        are told by its name).
     segments : sequence of str or None, optional
         Not None: the median of the customer's segment goes before that of everybody.
 
@@ -128,12 +134,32 @@ def fidelity(
     reference = _reference(writer, X, to=to, segments=segments)
     told = np.stack([shares[:, list(columns)].sum(axis=1) for columns in families.values()], axis=1)
     found = np.empty_like(told)
-    for place, columns in enumerate(families.values()):
-        changed = X.copy()
-        changed[:, list(columns)] = reference[:, list(columns)]
+    which = _families(writer, X) if moved == "family" else _named(writer, X, shares, segments)
+    for place, family in enumerate(families):
+        changed = np.where(which[family], reference, X)
         found[:, place] = margins - model.margins(changed)
     found[np.abs(found) <= _NOTHING] = 0.0
     return Fidelity(tuple(families), told, found)
+
+
+def _families(writer: ReasonWriter, X: Floats) -> dict[str, Bools]:
+    """Return by family the columns that are its, shape (n, p)."""
+    which = {family: np.zeros(X.shape, dtype=np.bool_) for family in writer.families}
+    for family, columns in writer.families.items():
+        which[family][:, list(columns)] = True
+    return which
+
+
+def _named(
+    writer: ReasonWriter, X: Floats, shares: Floats, segments: Sequence[str | None] | None
+) -> dict[str, Bools]:
+    """Return by family the columns that its reason names, customer by customer, shape (n, p)."""
+    which = {family: np.zeros(X.shape, dtype=np.bool_) for family in writer.families}
+    of = segments or [None] * len(X)
+    for row, (parts, values, segment) in enumerate(zip(shares, X, of, strict=True)):
+        for reason in writer.reasons(parts, values, segment=segment):
+            which[reason.family][row, list(writer.told_by[reason.code])] = True
+    return which
 
 
 def _reference(

@@ -51,6 +51,14 @@ class ReasonWriter:
             found.setdefault(self._teller(signal).family, []).append(column)
         return {family: tuple(columns) for family, columns in found.items()}
 
+    @cached_property
+    def told_by(self) -> Mapping[str, tuple[int, ...]]:
+        """Return the columns that are told by each signal: its own, and those that name it."""
+        found: dict[str, list[int]] = {}
+        for column, teller in enumerate(self._tellers):
+            found.setdefault(teller.name, []).append(column)
+        return {name: tuple(columns) for name, columns in found.items()}
+
     def reasons(
         self,
         contributions: NDArray[np.float64],

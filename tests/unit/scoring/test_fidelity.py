@@ -17,15 +17,16 @@ WEIGHTS = np.array([0.02, 0.0, -0.4, 0.001])
 class Additive:
     """A model of which every contribution is known; ``turned`` tells them with the wrong sign."""
 
-    def __init__(self, *, turned=False):
+    def __init__(self, *, turned=False, weights=WEIGHTS):
         self.sign = -1.0 if turned else 1.0
+        self.weights = weights
 
     def margins(self, X):
-        return np.nan_to_num(X) @ WEIGHTS - 0.3
+        return np.nan_to_num(X) @ self.weights - 0.3
 
     def contributions(self, X):
         base = np.full((len(X), 1), -0.3)
-        return np.hstack([self.sign * np.nan_to_num(X) * WEIGHTS, base])
+        return np.hstack([self.sign * np.nan_to_num(X) * self.weights, base])
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +79,35 @@ def test_the_own_usual_goes_before_that_of_peers(rows, writer):
     found = fidelity(model, writer, quiet, usual=usual(model, writer), to="own")
     rhythm = next(k for k, columns in enumerate(writer.families.values()) if place in columns)
     np.testing.assert_allclose(found.found[:, rhythm], 0.0, atol=1e-12)
+
+
+def test_one_named_signal_alone_is_moved(rows, writer):
+    """Of a family only the signal that the reason names is set, so that the others stay told."""
+    model = Additive()
+    start = usual(model, writer)
+    whole = fidelity(model, writer, rows, usual=start, to="peers")
+    alone = fidelity(model, writer, rows, usual=start, to="peers", moved="signal")
+    place = whole.families.index("orders")
+    parts = model.contributions(rows) - start
+    both = parts[:, 2] + parts[:, 3]  # orders_90d and spend_90d
+    strongest = np.where(
+        both > 0, np.maximum(parts[:, 2], parts[:, 3]), np.minimum(parts[:, 2], parts[:, 3])
+    )
+    np.testing.assert_allclose(whole.found[:, place], both, atol=1e-12)
+    np.testing.assert_allclose(alone.found[:, place], strongest, atol=1e-12)
+
+
+def test_what_is_told_by_a_signals_name_moves_with_it():
+    """An estimate that has no sentence of its own goes with the signal that speaks for it."""
+    names = ("days_since_order", "mbgnbd_alive", "orders_90d", "spend_90d")
+    rows = np.random.default_rng(1).exponential([60.0, 0.5, 2.0, 150.0], size=(40, 4))
+    writer = ReasonWriter(Catalogue.of().subset(names), peers=medians(rows, names))
+    assert writer.told_by["days_since_order"] == (0, 1)
+    model = Additive(weights=np.array([0.02, -1.5, -0.4, 0.001]))
+    start = model.contributions(usual_customer(writer.peers, names)[None, :])[0]
+    alone = fidelity(model, writer, rows, usual=start, to="peers", moved="signal")
+    place = next(k for k, columns in enumerate(writer.families.values()) if 0 in columns)
+    np.testing.assert_allclose(alone.told[:, place], alone.found[:, place], atol=1e-12)
 
 
 def test_the_segment_goes_before_everybody(rows):

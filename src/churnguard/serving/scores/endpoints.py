@@ -22,6 +22,7 @@ from churnguard.serving.scores.schemas import (
     ScoresRequest,
 )
 
+Explain = Annotated[bool, Query(description="With the reasons behind the number.")]
 router = APIRouter(tags=["scores"], route_class=DirectRoute)
 
 
@@ -36,7 +37,7 @@ def get_score(
     caller: Reader,
     customer_id: Annotated[CustomerId, Path(description="The shop's own id.", examples=["C123"])],
     *,
-    explain: Annotated[bool, Query(description="With the reasons behind the number.")] = False,
+    explain: Explain = False,
     as_of: Annotated[
         str | None,
         Query(
@@ -64,18 +65,19 @@ def get_score(
     responses=problem_responses(400, 401, 403, 413, 422, 503),
     summary="Score up to 1,000 customers, by id or by what is sent along",
 )
-def post_scores(caller: Reader, body: ScoresRequest) -> Json:
+def post_scores(caller: Reader, body: ScoresRequest, *, explain: Explain = False) -> Json:
     """Score each item, in the order asked; an unknown id is a row with status `unknown`.
 
     With `events`, a customer is scored as if the shop had received them when they occurred, beside
     those that it has; with `features`, from those signals alone. What is sent along is not kept,
     and `source` says what a score is made of. What the shop knows of a person's objection counts
-    all the same.
+    all the same. `explain` may stand in the body or, as for one customer, in the query.
     """
     caller.spend(len(body.items) - 1)
     items = [item.asked() for item in body.items]
+    explain = explain or body.explain
     try:
-        scores = caller.door.score(items, as_of=_instant(caller, body.as_of), explain=body.explain)
+        scores = caller.door.score(items, as_of=_instant(caller, body.as_of), explain=explain)
     except SentRefused as refused:
         raise _wrong_fields(refused) from None
     return Json({"scores": [score.to_dict() for score in scores]})
