@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -41,31 +41,37 @@ class Sentence:
         """
         return _sentence(template)
 
-    def fits(self, values: Mapping[str, float]) -> bool:
-        """Tell whether all numbers that it tells are known."""
-        for name in self.names:
-            value = values.get(name)
-            if value is None or value != value:  # noqa: PLR0124 - NaN
-                return False
-        return True
+    def teller(
+        self, language: Language, *, currency: str, units: Mapping[str, Unit]
+    ) -> Callable[[Mapping[str, float]], str | None]:
+        """Return what fills in customers' numbers, the first letter a capital.
 
-    def fill(
-        self,
-        values: Mapping[str, float],
-        language: Language,
-        *,
-        currency: str,
-        units: Mapping[str, Unit],
-    ) -> str:
-        """Return the sentence with a customer's numbers, its first letter a capital."""
-        text = self.words[0]
-        for name, rhythm, after in zip(self.names, self.rhythms, self.words[1:], strict=True):
-            unit, value = units[name], values[name]
-            if rhythm:
-                text += unit.every(value, language) + after
-            else:
-                text += unit.phrase(value, language, currency=currency) + after
-        return text[:1].upper() + text[1:]
+        Where one of the numbers is not known, or not among ``units``, there is no sentence: None.
+        """
+        if any(name not in units for name in self.names):
+            return lambda _values: None
+        first = self.words[0][:1].upper() + self.words[0][1:]
+        places = [
+            (
+                name,
+                units[name].rhythms(language)
+                if rhythm
+                else units[name].phrases(language, currency=currency),
+                after,
+            )
+            for name, rhythm, after in zip(self.names, self.rhythms, self.words[1:], strict=True)
+        ]
+
+        def told(values: Mapping[str, float]) -> str | None:
+            text = first
+            for name, phrase, after in places:
+                value = values.get(name)
+                if value is None or value != value:  # noqa: PLR0124 - NaN
+                    return None
+                text += phrase(value) + after
+            return text if first else text[:1].upper() + text[1:]
+
+        return told
 
 
 @lru_cache(maxsize=4096)

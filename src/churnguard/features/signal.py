@@ -141,24 +141,28 @@ class Signal:
         units : mapping of str to Unit
             Unit of each signal; see :meth:`Catalogue.tell`, which knows them.
         """
-        if values.get(self.name) == 0 and self.zero[language]:
-            zero = Sentence.of(self.zero[language])
-            if zero.fits(values):
-                return zero.fill(values, language, currency=currency, units=units)
-        for sentence in self._sentences[language]:
-            if sentence.fits(values):
-                return sentence.fill(values, language, currency=currency, units=units)
-        return UNKNOWN[language]
+        return self.teller(language, currency=currency, units=units)(values)
 
-    @cached_property
-    def _sentences(self) -> Mapping[Language, tuple[Sentence, ...]]:
-        """What may be told in each language, the fullest first."""
-        return {
-            language: tuple(
-                Sentence.of(text) for text in (self.sentence[language], *self.missing[language])
-            )
-            for language in LANGUAGES
-        }
+    def teller(
+        self, language: Language, *, currency: str = "USD", units: Mapping[str, Unit]
+    ) -> Callable[[Mapping[str, float]], str]:
+        """Return what writes its sentences, as :meth:`tell` does, for many customers."""
+        name, unknown = self.name, UNKNOWN[language]
+        texts = (self.zero[language], self.sentence[language], *self.missing[language])
+        zero, *others = (
+            Sentence.of(text).teller(language, currency=currency, units=units) for text in texts
+        )
+        has_zero = bool(self.zero[language])
+
+        def told(values: Mapping[str, float]) -> str:
+            if has_zero and values.get(name) == 0 and (text := zero(values)) is not None:
+                return text
+            for sentence in others:  # the fullest first
+                if (text := sentence(values)) is not None:
+                    return text
+            return unknown
+
+        return told
 
     @property
     def mentions(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ a form for two; money and signed numbers are isolated, so that they read rightly
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -93,17 +93,23 @@ class Unit:
         currency : str
             The shop's ISO 4217 code, for money.
         """
+        return self.phrases(language, currency=currency)(value)
+
+    def phrases(self, language: Language, *, currency: str = "USD") -> Callable[[float], str]:
+        """Return what makes phrases of numbers, as :meth:`phrase` does, for many of them."""
         if self.kind == "money":
-            return _isolated(_money(value, currency, language), language)
+            return lambda value: _isolated(_money(value, currency, language), language)
         if self.kind == "share":
-            return _share(value, language)
+            return lambda value: _share(value, language)
         if self.kind == "times":
-            return _times(value, language)
+            return lambda value: _times(value, language)
         if self.forms is None:
-            return _isolated(_number(value, 1 if abs(value) >= 1 else 2), language)
-        if self.kind == "days" and 0 <= value < 1:
-            return "less than a day" if language == "en" else "פחות מיום"
-        return _counted(value, self.forms[language])
+            return lambda value: _isolated(_number(value, 1 if abs(value) >= 1 else 2), language)
+        words = _Counted(self.forms[language])
+        if self.kind != "days":
+            return lambda value: words[round(value)]
+        short = "less than a day" if language == "en" else "פחות מיום"
+        return lambda value: short if 0 <= value < 1 else words[round(value)]
 
     def every(self, value: float, language: Language) -> str:
         """Return a number of days between things as a rhythm.
@@ -113,10 +119,19 @@ class Unit:
         >>> DAYS.every(24.2, "en"), DAYS.every(1.0, "en"), DAYS.every(2.0, "he")
         ('every 24 days', 'every day', 'כל יומיים')
         """
+        return self.rhythms(language)(value)
+
+    def rhythms(self, language: Language) -> Callable[[float], str]:
+        """Return what tells rhythms as :meth:`every` does, for many numbers."""
         word, daily, often = _RHYTHM[language]
-        if value < _DAILY:
-            return often if value < 1 / 2 else daily
-        return f"{word} {self.phrase(value, language)}"
+        phrase = self.phrases(language)
+
+        def every(value: float) -> str:
+            if value < _DAILY:
+                return often if value < 1 / 2 else daily
+            return f"{word} {phrase(value)}"
+
+        return every
 
 
 def counted(name: str, *, en: tuple[str, str], he: tuple[str, str, str, str]) -> Unit:
@@ -166,16 +181,25 @@ def _share(value: float, language: Language) -> str:
     return _isolated(f"{_number(value * 100, 0)}%", language)
 
 
-def _counted(value: float, forms: Forms) -> str:
-    return _whole(round(value), forms)
+class _Counted(dict[int, str]):
+    """Whole numbers of a thing in words, each put together once while it is among the first."""
 
+    _MOST = 4_096
 
-@lru_cache(maxsize=65_536)
-def _whole(whole: int, forms: Forms) -> str:
-    if whole in (0, 1, 2):
-        return (forms.none, forms.one, forms.two)[whole]
-    form = forms.many if forms.many and whole > _FEW else forms.other
-    return form.format(n=_number(whole, 0))
+    def __init__(self, forms: Forms) -> None:
+        super().__init__()
+        self._forms = forms
+
+    def __missing__(self, whole: int) -> str:
+        forms = self._forms
+        if whole in (0, 1, 2):
+            words = (forms.none, forms.one, forms.two)[whole]
+        else:
+            form = forms.many if forms.many and whole > _FEW else forms.other
+            words = form.format(n=_number(whole, 0))
+        if len(self) < self._MOST:
+            self[whole] = words
+        return words
 
 
 def _number(value: float, digits: int) -> str:
@@ -191,8 +215,10 @@ def _isolated(text: str, language: Language) -> str:
 
 def _money(value: float, currency: str, language: Language) -> str:
     whole = abs(value) >= 100 or value == 0
-    rounded = Decimal(str(value)).quantize(Decimal(1) if whole else _smallest(currency))
-    return _amount(str(rounded), currency, language, whole=whole)
+    if whole:  # the same as by decimals: a double ends in one half where its shortest text does
+        return _amount(f"{value:.0f}", currency, language, whole=True)
+    rounded = Decimal(str(value)).quantize(_smallest(currency))
+    return _amount(str(rounded), currency, language, whole=False)
 
 
 @lru_cache(maxsize=64)

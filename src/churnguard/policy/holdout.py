@@ -8,6 +8,7 @@ nobody without the key can tell or steer who is held out.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -54,7 +55,7 @@ class Holdout:
     def group(self, customer_id: str) -> Literal["treat", "control"]:
         """Return the customer's group; it depends on nothing but key, experiment and customer."""
         drawn = int.from_bytes(self._digest(b"group", customer_id, size=8), "big")
-        return "control" if drawn < self.share * _ALL else "treat"
+        return "control" if drawn < self._held_out else "treat"
 
     def groups(self, customer_ids: Sequence[str]) -> list[Literal["treat", "control"]]:
         """Return the groups of many customers, in order."""
@@ -93,6 +94,11 @@ class Holdout:
         """Hash experiment and parts, each ended by a zero byte, apart for each purpose."""
         text = "\0".join((self.experiment, *parts)).encode("utf-8", "surrogatepass")
         return hashlib.blake2b(text, digest_size=size, key=self._key, person=purpose).digest()
+
+    @cached_property
+    def _held_out(self) -> int:
+        """The first draw that is not held out; whole, for comparing with a float takes long."""
+        return math.ceil(self.share * _ALL)
 
     @cached_property
     def _key(self) -> bytes:

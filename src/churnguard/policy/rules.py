@@ -157,7 +157,7 @@ class Comparison:
         left, right = table.column(self.signal), self._right(table.column)
         if left is None or right is None:
             return np.zeros(len(table), dtype=bool)
-        found: NDArray[np.bool_] = _SIGNS[self.sign][0](left, right)
+        found: NDArray[np.bool_] = self._decide(left, right)
         return found
 
     def holds_for(self, signal: Signals) -> bool:
@@ -165,18 +165,17 @@ class Comparison:
         left, right = signal(self.signal), self._right(signal)
         if left is None or right is None:
             return False
-        return bool(_SIGNS[self.sign][0](left, right))
+        return bool(self._decide(left, right))
 
     def why_not(self, values: Mapping[str, float]) -> str:
         """Say in words why the rule does not hold for one customer."""
         left, right = values.get(self.signal), self._right(values.get)
-        if left is None or right is None or math.isnan(left) or math.isnan(right):
-            for name in (self.signal, self.other):
-                if name is not None and (unknown := _why_unknown(name, values)):
-                    return unknown
-            assert left is not None  # known, as the other side is; their multiple is no number
-        if _SIGNS[self.sign][0](left, right):
+        if left is not None and right is not None and self._decide(left, right):
             return ""
+        for name in (self.signal, self.other):
+            if name is not None and (unknown := _why_unknown(name, values)):
+                return unknown
+        assert left is not None  # known, as the other side is
         return f"{self.signal} is {_number(left)}, but must be {self._wanted}"
 
     def to_toml(self) -> str:
@@ -194,6 +193,10 @@ class Comparison:
             return self.number
         other = signal(self.other)
         return None if other is None else self.number * other
+
+    @cached_property
+    def _decide(self) -> Callable[[Any, Any], Any]:
+        return _SIGNS[self.sign][0]
 
     @cached_property
     def _wanted(self) -> str:
@@ -380,7 +383,9 @@ def _why_unknown(name: str, values: Mapping[str, float]) -> str:
     value = values.get(name)
     if value is None:
         return f"the shop's data do not carry {name}"
-    return f"{name} is not known for this customer" if math.isnan(value) else ""
+    if value != value:  # noqa: PLR0124 - NaN
+        return f"{name} is not known for this customer"
+    return ""
 
 
 def _number(value: float) -> str:

@@ -8,7 +8,7 @@ base is a customer who is usual in everything, so that a reason says what being 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from churnguard.features.catalogue import Catalogue
 from churnguard.features.signal import Signal
-from churnguard.features.units import LANGUAGES
+from churnguard.features.units import LANGUAGES, Language
 from churnguard.scoring.peers import EVERYBODY
 from churnguard.scoring.score import Reason
 
@@ -101,7 +101,7 @@ class ReasonWriter:
         told.sort(key=lambda one: (-abs(one[0]), one[1]))
         usual = self._usual(segment)
         return tuple(
-            self._reason(self._tellers[column], effect, effect * points, numbers, usual)
+            self._reason(column, effect, effect * points, numbers, usual)
             for effect, _, column in told
         )
 
@@ -115,14 +115,27 @@ class ReasonWriter:
         known = signal.told_as is not None and signal.told_as in self.catalogue.names
         return self.catalogue[signal.told_as] if known and signal.told_as else signal
 
+    @cached_property
+    def _sentences(self) -> tuple[Mapping[Language, Callable[[Mapping[str, float]], str]], ...]:
+        """By column, what writes the sentence by which it is told."""
+        units = self.catalogue.units
+        return tuple(
+            {
+                language: signal.teller(language, currency=self.currency, units=units)
+                for language in LANGUAGES
+            }
+            for signal in self._tellers
+        )
+
     def _reason(
         self,
-        signal: Signal,
+        column: int,
         effect: float,
         points: float,
         numbers: Mapping[str, float],
         usual: Mapping[str, tuple[float, str]],
     ) -> Reason:
+        signal = self._tellers[column]
         own = self.catalogue.usual(signal.name, numbers)
         peers, peers_of = usual.get(signal.name, (None, None))
         return Reason(
@@ -132,12 +145,7 @@ class ReasonWriter:
             effect_points=points,
             value=_known(numbers[signal.name]),
             usual=peers if own is None else own,
-            text={
-                language: signal.tell(
-                    numbers, language, currency=self.currency, units=self.catalogue.units
-                )
-                for language in LANGUAGES
-            },
+            text={language: tell(numbers) for language, tell in self._sentences[column].items()},
             own=own,
             peers=peers,
             peers_of=peers_of,
