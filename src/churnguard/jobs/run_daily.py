@@ -25,6 +25,7 @@ from churnguard.jobs.drift import drift
 from churnguard.jobs.durable import sync
 from churnguard.jobs.housekeeping import tidy
 from churnguard.jobs.job_book import LEASE_SECONDS, Steps, failing_well, holding
+from churnguard.jobs.many_records import holding_many_records
 from churnguard.jobs.night_scores import NightScores
 from churnguard.jobs.ports import Progress, ScoreRun, Shop, silent
 from churnguard.jobs.risk_watch import watch_scores
@@ -127,6 +128,7 @@ class _Night:
     out: Path | None
     progress: Progress
 
+    @holding_many_records()
     def run(self) -> dict[str, Any]:
         """Do every step that is not done yet, and tell of all of them."""
         once = self.steps.once

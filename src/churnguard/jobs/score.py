@@ -18,6 +18,7 @@ import pyarrow as pa
 from churnguard.clock import iso, not_in_future
 from churnguard.jobs.champion import LoadedChampion, champion_for
 from churnguard.jobs.last_look import last_look
+from churnguard.jobs.many_records import holding_many_records
 from churnguard.jobs.ports import Engine, Progress, ScoreRun, Shop, silent
 from churnguard.jobs.score_here import LocalJudge, judge_here
 from churnguard.jobs.score_on import EngineJudge, judge_on
@@ -84,6 +85,7 @@ class ScoreReport:
         return "\n".join(lines + ([f"written to {self.out}"] if self.out else []))
 
 
+@holding_many_records()
 def score_everybody(
     shop: Shop,
     *,
