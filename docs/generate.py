@@ -6,9 +6,10 @@ command line itself, settings from the settings' class.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -80,10 +81,14 @@ def main() -> int:
 
 
 def _help(words: list[str]) -> str:
-    command = [sys.executable, "-m", "churnguard.cli", *words, "--help"]
-    plain = os.environ | {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=plain)
-    return done.stdout
+    """Return what a command prints when asked for help, on a screen of 100 columns."""
+    os.environ.update({"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1"})
+    from churnguard.cli.app import app
+
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        app([*words, "--help"], prog_name="churnguard", standalone_mode=False)
+    return printed.getvalue()
 
 
 def _commands(text: str) -> list[str]:
