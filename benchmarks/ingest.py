@@ -33,6 +33,7 @@ from churnguard.jobs.keys import create_key
 from churnguard.jobs.ports import Shop
 from churnguard.store.database import upgrade_database
 from filling import CUSTOMERS, NAMES, fill
+from machine_speed import yardstick_ms
 
 _POSTGRES = {"max_wal_size": "8GB", "checkpoint_timeout": "15min", "shared_buffers": "1GB"}
 """As a production server of this size is set up; every commit waits for the disk all the same."""
@@ -77,7 +78,7 @@ def measure(shop: Shop, environ: dict[str, str], options: argparse.Namespace) ->
         fill(shop.settings.store, shop.root, stored(shop), size)
         with Service(shop.root, environ) as service:
             load(service, key, seconds=1.0, batch=options.batch, connections=1)
-            row: dict[str, Any] = {"stored": stored(shop)}
+            row: dict[str, Any] = {"stored": stored(shop), "yardstick ms": yardstick_ms()}
             many, lines = options.batch, options.connections
             row |= load(service, key, seconds=options.seconds, batch=many, connections=lines)
             lines = options.single

@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from machine_speed import yardstick_ms
 from serving_load import servers
 from serving_load.load import Target, get, post
 from serving_load.shop import ServedShop, look, make
@@ -55,6 +56,7 @@ def measure(shop: ServedShop, seconds: float, *, mlflow: bool) -> dict[str, Any]
     figures: dict[str, Any] = {
         "events of a customer": shop.events,
         "signals": len(shop.names),
+        "the machine's yardstick_ms": yardstick_ms(),
     }
     with servers.ours(shop.root, **WITHOUT_QUOTA) as (url, pid):
         body = Target(url, in_the_body(shop), pid)
