@@ -7,10 +7,13 @@ are made, finds nothing; it took a seventh of a night's time.
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 _SELDOM = (50_000, 20, 1_000)
+_under_way: list[tuple[int, int, int]] = []
+_lock = threading.Lock()
 
 
 @contextmanager
@@ -28,9 +31,14 @@ def holding_many_records() -> Iterator[None]:
     >>> gc.get_threshold() == before
     True
     """
-    before = gc.get_threshold()
-    gc.set_threshold(*_SELDOM)
+    with _lock:
+        _under_way.append(gc.get_threshold())
+        gc.set_threshold(*_SELDOM)
     try:
         yield
     finally:
-        gc.set_threshold(*before)
+        with _lock:  # of jobs side by side the last to end leaves it as the first had found it
+            if len(_under_way) > 1:
+                _under_way.pop()
+            else:
+                gc.set_threshold(*_under_way.pop())
