@@ -41,7 +41,9 @@ class Journey:
         self.sheets = sorted((data / "online_retail_ii").glob("*.parquet"))
         here = ("--project", root)
         churnguard("init", root, "--name", "retail", "--currency", "GBP")
-        self.ingested = churnguard("ingest", *self.sheets, "--preset", "online-retail", *here)
+        ingest = ("ingest", *self.sheets, "--preset", "online-retail", *here)
+        self.ingested = churnguard(*ingest)
+        self.again = churnguard(*ingest)
         self.trained = churnguard("train", "--until", CUTOFF, "--horizon", 90, *here)
         self.csv = root / "scores.csv"
         self.scored = churnguard("score", "--as-of", CUTOFF, "--out", self.csv, *here)
@@ -109,10 +111,15 @@ def what_happened(data: Path) -> set[str]:
 def test_every_row_is_accounted_for(journey: Journey) -> None:
     """Accepted, duplicates, conflicts and quarantined add up to the rows read."""
     kinds = ("accepted", "duplicates", "conflicts", "quarantined")
-    for counts in [*journey.ingested["files"], journey.ingested]:
+    for counts in [*journey.ingested["files"], journey.ingested, *journey.again["files"]]:
         assert sum(counts[kind] for kind in kinds) == counts["rows"]
     assert journey.ingested["rows"] == 367_260 + 385_485
     assert sum(journey.ingested["reasons"].values()) == journey.ingested["quarantined"]
+
+
+def test_the_same_files_again_bring_nothing(journey: Journey) -> None:
+    assert journey.again["accepted"] == 0
+    assert journey.again["quarantined"] == journey.ingested["quarantined"]
 
 
 def test_scores_are_judged_by_what_really_happened(journey: Journey, data_dir: Path) -> None:

@@ -1,7 +1,7 @@
 """For jobs that make a record for everybody: the collector of cycles need not look at them all.
 
 Scores hold no cycles, so that looking for some among a million of them, again and again while they
-are made, finds nothing; it took a seventh of a night's time.
+are made, finds nothing and takes a good part of a night.
 """
 
 from __future__ import annotations
